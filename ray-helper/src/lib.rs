@@ -1,0 +1,1 @@
+//! The privileged half of Rayfish.

@@ -1,0 +1,53 @@
+//! What the engine may ask of the privileged helper.
+//!
+//! One packet is one message. The engine sends a [`HelperRequest`], the helper answers with one [`HelperReply`]; file
+//! descriptors travel only with [`HelperReply::TunOpened`]. Requests name intents: no interface name, path, command,
+//! pid or uid crosses. Legal order:
+//!
+//! ```text
+//! New ──Hello──▶ Greeted ──OpenTun──▶ Open ──SetAddresses──▶ Addressed ──SetLink(Up)──▶ Up
+//!                   ▲                  │                        │  ▲                     │ ReplaceRoutes, SetLink(Up)
+//!                   │                  │                        │  └────SetLink(Down)────┤
+//!                   └──────────────────┴───────Release──────────┴────────────────────────┘
+//! ```
+//!
+//! A request out of its phase, an unknown tag, surplus bytes or any descriptor sent to the helper is a *violation*: the
+//! helper closes the connection. A well-formed request that policy forbids is a *refusal*: a typed answer, and nothing changes.
+
+mod reply;
+mod request;
+
+pub use self::{
+    reply::{HelperReply, Refusal, TunOpened},
+    request::{HelperRequest, LinkState, Route},
+};
+
+use crate::{
+    codec::{self, CodecError},
+    limits::HELPER_FRAME_MAX,
+};
+
+/// Version of this protocol. Engine and helper ship together; a mismatch is a half-done upgrade.
+pub const VERSION: u16 = 1;
+/// Where the helper listens.
+pub const SOCKET_PATH: &str = "/run/rayfish/helper.sock";
+
+/// Encodes a request into one packet.
+pub fn encode_request(request: &HelperRequest) -> Result<Vec<u8>, CodecError> {
+    codec::encode::<HELPER_FRAME_MAX, _>(request)
+}
+
+/// Decodes a request that fills `packet`.
+pub fn decode_request(packet: &[u8]) -> Result<HelperRequest, CodecError> {
+    codec::decode::<HELPER_FRAME_MAX, _>(packet)
+}
+
+/// Encodes a reply into one packet.
+pub fn encode_reply(reply: &HelperReply) -> Result<Vec<u8>, CodecError> {
+    codec::encode::<HELPER_FRAME_MAX, _>(reply)
+}
+
+/// Decodes a reply that fills `packet`.
+pub fn decode_reply(packet: &[u8]) -> Result<HelperReply, CodecError> {
+    codec::decode::<HELPER_FRAME_MAX, _>(packet)
+}

@@ -1,0 +1,77 @@
+//! Answers of the helper.
+
+use std::fmt;
+
+use bincode::{Decode, Encode};
+
+/// The answer to one request.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum HelperReply {
+    /// Answer to `Hello`: the version the helper speaks. When it differs, the helper closes after this.
+    Hello { version: u16 },
+    /// The device is open; its queue descriptors came with this message, in queue order.
+    TunOpened(TunOpened),
+    /// The state asked for is in effect.
+    Done,
+    /// Policy forbids it. Nothing changed.
+    Refused(Refusal),
+    /// The kernel did not do it (`errno`) while doing `step`. What was half done has been undone.
+    Failed { step: String, errno: i32 },
+}
+
+/// The device as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct TunOpened {
+    /// Interface name, from root's policy. For display only.
+    pub ifname: String,
+    pub ifindex: u32,
+    pub mtu: u16,
+    /// Descriptors attached to this message.
+    pub queues: u8,
+    /// Whether this is the device that an earlier engine left behind, with its addresses, routes and flows.
+    pub resumed: bool,
+}
+
+/// Why a well-formed request was refused. Each names the bound of root's policy that it met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum Refusal {
+    /// Zero queues, or more than the policy allows.
+    QueueCount { max: u8 },
+    /// An MTU outside the policy's range.
+    Mtu { min: u16, max: u16 },
+    /// An address outside the mesh prefixes, or one that no node may hold.
+    Address,
+    /// IPv4 is switched off by the policy.
+    Ipv4Disabled,
+    /// More routes than the policy allows.
+    RouteCount { max: u16 },
+    /// A route that leaves the mesh prefixes.
+    RouteOutsideMesh,
+    /// A prefix length or host bits that make no network.
+    RouteMalformed,
+    /// An interface of that name exists and is not ours.
+    InterfaceTaken,
+    /// Another interface holds an address that overlaps the mesh prefixes.
+    PrefixTaken,
+    /// The kept device has another number of queues.
+    QueuesDiffer { kept: u8 },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::QueueCount { max } => write!(f, "the helper's policy allows 1 to {max} queues"),
+            Self::Mtu { min, max } => write!(f, "the helper's policy allows an MTU of {min} to {max}"),
+            Self::Address => f.write_str("the helper's policy allows node addresses inside the mesh prefixes only"),
+            Self::Ipv4Disabled => f.write_str("the helper's policy has no IPv4 mesh prefix"),
+            Self::RouteCount { max } => write!(f, "the helper's policy allows {max} routes"),
+            Self::RouteOutsideMesh => f.write_str("the helper's policy allows routes inside the mesh prefixes only"),
+            Self::RouteMalformed => f.write_str("a route has host bits set or a prefix length that is too long"),
+            Self::InterfaceTaken => {
+                f.write_str("an interface with the name that the helper's policy sets exists already")
+            }
+            Self::PrefixTaken => f.write_str("another interface holds an address inside the mesh prefixes"),
+            Self::QueuesDiffer { kept } => write!(f, "the device kept from the last engine has {kept} queues"),
+        }
+    }
+}
