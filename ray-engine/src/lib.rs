@@ -13,4 +13,6 @@
 //! | 6 | `control` | the control socket |
 //! | 7 | `engine` | wiring |
 
+pub mod config;
 pub mod ident;
+pub mod store;
