@@ -14,5 +14,9 @@
 //! | 7 | `engine` | wiring |
 
 pub mod config;
+pub mod host;
 pub mod ident;
+pub mod ledger;
+pub mod mesh;
+pub mod probe;
 pub mod store;
