@@ -1,62 +1,41 @@
 //! What the engine asks of the host through the helper. Layer 4; its world is the helper's socket.
 
 mod client;
+mod tunnel;
 
-use std::{
-    fmt, io,
-    net::{Ipv4Addr, Ipv6Addr},
-};
+use std::{fmt, io};
 
-pub use client::{Client, OpenedTun};
 use ray_ipc::{codec::CodecError, fd::RecvError, helper::Refusal};
 
-/// The device as the user shall see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tun {
-    pub ifname: String,
-    pub mtu: u16,
-    pub queues: u8,
-    pub offload: bool,
-    pub v4: Option<Ipv4Addr>,
-    pub v6: Ipv6Addr,
-}
-
-/// What the tunnel shall be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TunnelWanted {
-    pub up: bool,
-    pub v4: Option<Ipv4Addr>,
-    pub v6: Ipv6Addr,
-}
-
-/// What the tunnel is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TunnelState {
-    /// Not wanted.
-    Down,
-    /// Being set up for the first time.
-    Starting,
-    Up(Tun),
-    /// Wanted, and impossible at the moment; it is tried again and again.
-    Failed { helper_reachable: bool, reason: String },
-}
+pub use self::{
+    client::{Client, OpenedTun},
+    tunnel::{Tun, TunnelControl, TunnelState, TunnelWanted},
+};
 
 /// Why the helper did not do what was asked.
 #[derive(Debug)]
 pub enum HostError {
     /// Nobody answers at the helper's socket, or we may not connect.
-    Unreachable { path: String, cause: io::Error },
+    Unreachable {
+        path: String,
+        cause: io::Error,
+    },
     /// The helper closed the connection or did not answer in time.
     Lost(RecvError),
     Send(io::Error),
     Codec(CodecError),
     /// The helper is of another release.
-    Version { helper: u16 },
+    Version {
+        helper: u16,
+    },
     /// An answer of another kind than the request calls for.
     Unexpected,
     Refused(Refusal),
     /// The kernel refused the helper.
-    Failed { step: String, errno: i32 },
+    Failed {
+        step: String,
+        errno: i32,
+    },
 }
 
 impl fmt::Display for HostError {

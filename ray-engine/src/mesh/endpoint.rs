@@ -45,7 +45,7 @@ pub struct MeshSettings {
 }
 
 /// Called for each link that is up, to carry its packets.
-pub type OnLink = Arc<dyn Fn(Arc<Link>) + Send + Sync>;
+pub(super) type OnLink = Arc<dyn Fn(Arc<Link>) + Send + Sync>;
 
 /// The mesh. Cloning shares it.
 #[derive(Clone)]
@@ -264,8 +264,8 @@ fn bind_port(builder: Builder, port: u16) -> Result<Builder, MeshError> {
         .map_err(refuse)
 }
 
-// The signature is `AddrFilter`'s.
-#[allow(clippy::ptr_arg)]
+// The signature is the one that `AddrFilter` asks for.
+#[allow(clippy::ptr_arg, clippy::owned_cow)]
 fn without_overlay(addrs: &Vec<TransportAddr>) -> Cow<'_, Vec<TransportAddr>> {
     let overlay = |addr: &TransportAddr| matches!(addr, TransportAddr::Ip(ip) if is_mesh_address(ip.ip()));
     if addrs.iter().any(overlay) {

@@ -22,7 +22,7 @@ pub enum MeshEvent {
 }
 
 /// Where the decision on a join step goes: the entries to send, or why not.
-pub type JoinReplySender = oneshot::Sender<Result<Vec<Vec<u8>>, JoinRefusal>>;
+pub(super) type JoinReplySender = oneshot::Sender<Result<Vec<Vec<u8>>, JoinRefusal>>;
 
 /// Why a member does not let a joiner in. Unknown network and unknown invite are one answer, so that a guess learns
 /// nothing.

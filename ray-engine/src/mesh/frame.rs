@@ -64,20 +64,10 @@ impl Packer {
         true
     }
 
-    /// The datagrams so far; the packer is empty afterwards and keeps its memory.
-    pub fn take(&mut self) -> std::vec::Drain<'_, Bytes> {
-        self.close_open();
-        self.datagrams.drain(..)
-    }
-
-    /// The datagrams so far, left in place; follow with [`Packer::clear`].
+    /// The datagrams so far.
     pub fn finished(&mut self) -> &[Bytes] {
         self.close_open();
         &self.datagrams
-    }
-
-    pub fn clear(&mut self) {
-        self.datagrams.clear();
     }
 
     fn push_fragments(&mut self, handle: u16, packet: &[u8], datagram_max: usize) -> bool {
@@ -288,7 +278,7 @@ mod tests {
     }
 
     fn taken(packer: &mut Packer) -> Vec<Bytes> {
-        packer.take().collect()
+        std::mem::take(packer).finished().to_vec()
     }
 
     fn pattern(len: usize) -> Vec<u8> {

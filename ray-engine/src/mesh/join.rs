@@ -20,18 +20,16 @@ use tokio::{
     time::timeout,
 };
 
-use super::{JoinRefusal, Mesh, MeshError, MeshEvent, alpn, close, stream, wire::ANSWER_ENTRIES_MAX};
+use super::{JoinRefusal, Mesh, MeshError, MeshEvent, alpn, close, stream};
 use crate::{
     ident::{PeerId, RoomId},
-    ledger,
+    ledger::limits::{ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX},
 };
 
 /// A whole join as the member sees it. Strangers do not hold resources for longer.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(20);
-const ASK_MAX: usize = ledger::ENTRY_MAX + 64;
-const ANSWER_MAX: usize = ANSWER_ENTRIES_MAX * (ledger::ENTRY_MAX + 8) + 64;
-/// Entries that a joiner takes from a member it does not know yet.
-const OFFER_ENTRIES_MAX: usize = 200_000;
+const ASK_MAX: usize = ENTRY_BYTES_MAX + 64;
+const ANSWER_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 64;
 
 #[derive(Debug, Encode, Decode)]
 enum JoinRequest {
@@ -71,7 +69,7 @@ pub async fn ask(
         match stream::recv::<ANSWER_MAX, _>(&mut rx).await? {
             JoinAnswer::Offer { entries: part, more } => {
                 entries.extend(part);
-                if entries.len() > OFFER_ENTRIES_MAX {
+                if entries.len() > ENTRIES_MAX {
                     return Err(MeshError::Violation("an endless offer"));
                 }
                 if !more {
@@ -117,11 +115,7 @@ pub(super) async fn serve(connection: Connection, events: &mpsc::Sender<MeshEven
     }
 }
 
-async fn converse(
-    connection: &Connection,
-    peer: PeerId,
-    events: &mpsc::Sender<MeshEvent>,
-) -> Result<(), MeshError> {
+async fn converse(connection: &Connection, peer: PeerId, events: &mpsc::Sender<MeshEvent>) -> Result<(), MeshError> {
     let (mut tx, mut rx) = connection.accept_bi().await.map_err(|error| MeshError::Lost(error.to_string()))?;
     let JoinRequest::Ask { room, invite, proof } = stream::recv::<ASK_MAX, _>(&mut rx).await? else {
         return Err(MeshError::Violation("redeeming before asking"));

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use iroh::{
     TransportAddr,
-    endpoint::{Connection, RecvStream, SendStream, Side, VarInt},
+    endpoint::{Connection, RecvStream, SendDatagramError, SendStream, Side, VarInt},
 };
 use tokio::{
     sync::mpsc,
@@ -22,9 +22,7 @@ use tokio::{
 };
 
 use super::{
-    MeshError, MeshEvent, close,
-    frame::Packer,
-    stream,
+    MeshError, MeshEvent, close, stream,
     wire::{self, LinkMessage},
 };
 use crate::ident::PeerId;
@@ -69,13 +67,13 @@ pub enum LinkPath {
     Unsettled,
 }
 
-/// What became of the datagrams handed to a link.
+/// Why a link did not take datagrams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    All,
-    /// The link's queue is full; nothing of the batch was queued.
+pub enum Unsent {
+    /// Its queue is full.
     Congested,
-    /// The link is gone, or its path shrank below the size the batch was packed for.
+    /// The path shrank below the size that they were packed for.
+    Shrunk,
     Lost,
 }
 
@@ -129,9 +127,10 @@ impl Link {
         }
     }
 
-    /// Ends the link at once.
-    pub fn cut(&self) {
-        self.close(close::STRANGER, "not a member");
+    /// Ends the link at once: the peer broke the protocol.
+    pub fn violate(&self, what: &str) {
+        tracing::warn!(peer = %self.peer.short(), what, "closing the link");
+        self.close(close::VIOLATION, what);
     }
 
     pub(super) fn close(&self, code: u32, reason: &str) {
@@ -162,25 +161,26 @@ impl Link {
         self.rx_handles.load().contains(&handle)
     }
 
-    /// Largest datagram that the path takes at this moment.
-    pub fn datagram_max(&self) -> Option<usize> {
+    /// Largest datagram that the path takes at this moment; `None` when the link is gone.
+    pub(super) fn datagram_max(&self) -> Option<usize> {
         self.connection.max_datagram_size()
     }
 
-    /// Hands the packer's datagrams to the connection: all of them or none. `inner_bytes` are counted as sent.
-    pub fn send(&self, packer: &mut Packer, inner_bytes: u64) -> Sent {
-        let datagrams = packer.finished();
+    /// Queues all of these datagrams, or none.
+    pub(super) fn send(&self, datagrams: &[Bytes], inner_bytes: u64) -> Result<(), Unsent> {
         let bytes: usize = datagrams.iter().map(Bytes::len).sum();
-        let sent = if bytes > self.connection.datagram_send_buffer_space() {
-            Sent::Congested
-        } else if self.connection.send_many_datagrams(datagrams).is_ok() {
-            self.tx_bytes.fetch_add(inner_bytes, Ordering::Relaxed);
-            Sent::All
-        } else {
-            Sent::Lost
-        };
-        packer.clear();
-        sent
+        // The connection would make room by dropping its oldest datagrams, uncounted.
+        if bytes > self.connection.datagram_send_buffer_space() {
+            return Err(Unsent::Congested);
+        }
+        self.connection.send_many_datagrams(datagrams).map_err(|error| match error {
+            SendDatagramError::TooLarge => Unsent::Shrunk,
+            SendDatagramError::UnsupportedByPeer
+            | SendDatagramError::Disabled
+            | SendDatagramError::ConnectionLost(_) => Unsent::Lost,
+        })?;
+        self.tx_bytes.fetch_add(inner_bytes, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Waits for datagrams and moves what is there into `out`; `None` when the link is gone.
@@ -230,8 +230,11 @@ async fn converse(
     up: impl FnOnce(&Arc<Link>) + Send,
 ) -> Result<(), MeshError> {
     let lost = |error: iroh::endpoint::ConnectionError| MeshError::Lost(error.to_string());
-    let hello =
-        LinkMessage::Hello { version: wire::VERSION, features: FEATURES, release: env!("CARGO_PKG_VERSION").to_owned() };
+    let hello = LinkMessage::Hello {
+        version: wire::VERSION,
+        features: FEATURES,
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+    };
     let greeting = async {
         // Only the first write makes a stream known to the other side, so the dialler speaks first.
         let (mut tx, mut rx) =
@@ -245,7 +248,10 @@ async fn converse(
     match first {
         LinkMessage::Hello { version: wire::VERSION, .. } => {}
         LinkMessage::Hello { .. } => return Err(MeshError::Violation("another version of the link protocol")),
-        LinkMessage::Networks(_) | LinkMessage::Heads { .. } | LinkMessage::Want { .. } | LinkMessage::Entries { .. } => {
+        LinkMessage::Networks(_)
+        | LinkMessage::Heads { .. }
+        | LinkMessage::Want { .. }
+        | LinkMessage::Entries { .. } => {
             return Err(MeshError::Violation("no hello"));
         }
     }
@@ -269,11 +275,7 @@ async fn listen(link: &Arc<Link>, mut rx: RecvStream, events: &mpsc::Sender<Mesh
     }
 }
 
-async fn speak(
-    link: &Arc<Link>,
-    mut tx: SendStream,
-    mut queue: mpsc::Receiver<Outgoing>,
-) -> Result<(), MeshError> {
+async fn speak(link: &Arc<Link>, mut tx: SendStream, mut queue: mpsc::Receiver<Outgoing>) -> Result<(), MeshError> {
     while let Some(outgoing) = queue.recv().await {
         match outgoing {
             Outgoing::Message(message) => stream::send::<{ wire::MESSAGE_MAX }, _>(&mut tx, &message).await?,

@@ -6,6 +6,7 @@
 //! ([`join`]) and nothing else: the [`gate`] closes a link's connection by roster right after the handshake, before any
 //! byte of the peer is parsed further.
 
+mod batch;
 mod dial;
 mod endpoint;
 mod error;
@@ -19,10 +20,11 @@ mod stream;
 pub mod wire;
 
 pub use self::{
+    batch::Batch,
     endpoint::{Mesh, MeshSettings},
     error::MeshError,
     event::{JoinRefusal, MeshEvent},
-    link::{Link, LinkPath},
+    link::{Link, LinkPath, Unsent},
     links::Links,
 };
 
@@ -44,4 +46,9 @@ mod close {
     pub(super) const VIOLATION: u32 = 3;
     /// Too many strangers at once.
     pub(super) const BUSY: u32 = 4;
+}
+
+/// 32 bytes that nobody can guess.
+pub fn random_key() -> [u8; 32] {
+    iroh::SecretKey::generate().to_bytes()
 }

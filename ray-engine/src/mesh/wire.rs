@@ -6,14 +6,12 @@
 
 use bincode::{Decode, Encode};
 
+use crate::ledger::limits::{ANSWER_ENTRIES_MAX, ENTRY_BYTES_MAX};
+
 /// Version of the messages on a link; [`super::alpn::LINK`] changes when old and new cannot talk.
 pub const VERSION: u16 = 1;
-/// Entries in one answer.
-pub const ANSWER_ENTRIES_MAX: usize = 500;
-/// An answer of full entries, with room for their lengths.
-pub(super) const MESSAGE_MAX: usize = 640 * 1024;
-
-const _: () = assert!(ANSWER_ENTRIES_MAX * (crate::ledger::ENTRY_MAX + 8) + 128 <= MESSAGE_MAX);
+/// An answer of entries of full size, with room for their lengths.
+pub(super) const MESSAGE_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 128;
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum LinkMessage {
