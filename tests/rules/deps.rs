@@ -11,11 +11,23 @@ use crate::{
 
 /// A package of ours, crates that must not be in its tree, and why.
 const FORBIDDEN: [(&str, &[&str], &str); 10] = [
-    ("ray-ipc", &["tokio", "iroh", "serde"], "the protocols are shared with the helper, which stays small and synchronous"),
+    (
+        "ray-ipc",
+        &["tokio", "iroh", "serde"],
+        "the protocols are shared with the helper, which stays small and synchronous",
+    ),
     ("ray-ipc", &["ray-engine", "ray-helper", "ray-cli"], "the protocols know neither end"),
     ("ray-helper", &["serde", "serde_core"], "privileged parsing is one bounded codec"),
-    ("ray-helper", &["tokio", "mio", "futures-core"], "the helper is one synchronous thread that one person can follow"),
-    ("ray-helper", &["tracing", "tracing-subscriber", "env_logger"], "a log framework formats what strangers wrote, as root"),
+    (
+        "ray-helper",
+        &["tokio", "mio", "futures-core"],
+        "the helper is one synchronous thread that one person can follow",
+    ),
+    (
+        "ray-helper",
+        &["tracing", "tracing-subscriber", "env_logger"],
+        "a log framework formats what strangers wrote, as root",
+    ),
     ("ray-helper", &["iroh", "ray-engine", "rustls", "hyper"], "nothing that parses the network runs with privilege"),
     ("ray-cli", &["iroh", "tokio", "hyper"], "the command line asks the engine and reaches no network itself"),
     ("ray-cli", &["ray-engine", "ray-helper"], "the command line knows the control protocol only"),
@@ -66,7 +78,11 @@ fn no_program_contains_what_it_must_not() {
 #[test]
 fn the_helper_stays_small_enough_to_read() {
     let tree = tree_of("ray-helper");
-    assert!(tree.len() <= HELPER_CRATES_MAX, "ray-helper is made of {} crates, more than {HELPER_CRATES_MAX}: {tree:#?}", tree.len());
+    assert!(
+        tree.len() <= HELPER_CRATES_MAX,
+        "ray-helper is made of {} crates, more than {HELPER_CRATES_MAX}: {tree:#?}",
+        tree.len()
+    );
 }
 
 #[test]
@@ -157,7 +173,9 @@ fn direct_dependencies(metadata: &Value, package: &str) -> BTreeMap<String, Vec<
     let ours = packages.iter().find(|p| p["name"] == package && p["source"].is_null()).expect(package);
     let dependencies = ours["dependencies"].as_array().expect("dependencies");
     let lasting = dependencies.iter().filter(|dependency| dependency["kind"] != "dev");
-    lasting.map(|d| (text(&d["name"]), d["features"].as_array().expect("features").iter().map(text).collect())).collect()
+    lasting
+        .map(|d| (text(&d["name"]), d["features"].as_array().expect("features").iter().map(text).collect()))
+        .collect()
 }
 
 fn licence_violations(metadata: &Value) -> Vec<String> {

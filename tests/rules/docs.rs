@@ -48,7 +48,9 @@ fn every_promise_of_the_security_page_names_a_test_that_exists() {
 }
 
 fn has_version(changelog: &str, version: &str) -> bool {
-    changelog.lines().any(|line| line.strip_prefix("## ").is_some_and(|title| title.split_whitespace().next() == Some(version)))
+    changelog
+        .lines()
+        .any(|line| line.strip_prefix("## ").is_some_and(|title| title.split_whitespace().next() == Some(version)))
 }
 
 fn unlisted(files: &[SourceFile], index: &str) -> Vec<String> {
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn refuses_a_document_that_is_not_listed() {
-        let files = [file("docs/a.md", ""), file("docs/decisions/b.md", ""), file("docs/README.md", ""), file("x.md", "")];
+        let files =
+            [file("docs/a.md", ""), file("docs/decisions/b.md", ""), file("docs/README.md", ""), file("x.md", "")];
         assert_eq!(unlisted(&files, "[a](a.md), and `decisions/b.md` in words"), ["decisions/b.md"]);
     }
 

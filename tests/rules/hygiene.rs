@@ -1,7 +1,7 @@
 //! What every source file keeps to: a first line that states its job, unsafe code in few places, no loose ends.
 
 use crate::{
-    rust::tokens,
+    rust::{paths, tokens},
     workspace::{SourceFile, files, report, rust_files},
 };
 
@@ -16,11 +16,16 @@ const UNSAFE_ALLOWED: [(&str, &str); 4] = [
 /// How far above an unsafe block its reason may stand: the length of a statement that contains one.
 const REASON_LINES: usize = 8;
 
+/// The one file that may call bincode; the others derive its traits. See docs/decisions/bincode.md.
+const CODEC: &str = "ray-ipc/src/codec.rs";
+const CODEC_TRAITS: [&str; 3] = ["Encode", "Decode", "BorrowDecode"];
+
 /// Words that mark unfinished work, in two halves so that this file does not contain them.
 const LOOSE_ENDS: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Directories of the machine that something was built on. They mean nothing to a reader.
-const FOREIGN_PATHS: [&str; 4] = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/tmp/w", "t"), concat!("/tmp/pl", "an")];
+const FOREIGN_PATHS: [&str; 4] =
+    [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/tmp/w", "t"), concat!("/tmp/pl", "an")];
 
 /// Addresses of package registries: which one serves is the builder's choice, not the project's.
 const REGISTRIES: [&str; 4] =
@@ -34,6 +39,11 @@ fn every_source_file_states_its_job_first() {
 #[test]
 fn unsafe_code_stands_in_few_places_and_says_why_it_is_sound() {
     report("unsafe code", &rust_files().iter().flat_map(check_unsafe).collect::<Vec<_>>());
+}
+
+#[test]
+fn bincode_stays_behind_one_file() {
+    report("bincode outside its codec", &rust_files().iter().flat_map(check_codec).collect::<Vec<_>>());
 }
 
 #[test]
@@ -55,7 +65,7 @@ fn no_file_names_a_package_registry() {
 
 fn check_first_line(file: &SourceFile) -> Option<String> {
     let first = file.text.lines().next().unwrap_or_default();
-    let stated = first.strip_prefix("//! ").is_some_and(|job| job.len() > 10);
+    let stated = first.strip_prefix("//! ").is_some_and(|job| !job.trim().is_empty());
     (!stated).then(|| format!("{}: the first line is not a `//!` line with the file's job", file.path))
 }
 
@@ -78,6 +88,15 @@ fn check_unsafe(file: &SourceFile) -> Vec<String> {
         reasons_from = token.line;
     }
     found
+}
+
+fn check_codec(file: &SourceFile) -> Vec<String> {
+    if file.path == CODEC {
+        return Vec::new();
+    }
+    let uses = paths(&tokens(&file.text)).into_iter().filter(|path| path.segments[0] == "bincode");
+    let calls = uses.filter(|path| !path.segments.get(1).is_some_and(|item| CODEC_TRAITS.contains(&item.as_str())));
+    calls.map(|path| format!("{}:{}: {}", file.path, path.line, path.segments.join("::"))).collect()
 }
 
 fn is_reason(line: &str) -> bool {
@@ -118,7 +137,7 @@ mod tests {
 
     #[test]
     fn refuses_a_file_without_a_stated_job() {
-        for text in ["", "use std::fs;", "// a comment", "//!", "/// doc", "\n//! Late by one line."] {
+        for text in ["", "use std::fs;", "// a comment", "//!", "//! ", "/// doc", "\n//! Late by one line."] {
             assert!(check_first_line(&file("a.rs", text)).is_some(), "{text}");
         }
         assert_eq!(check_first_line(&file("a.rs", "//! Decides what to do.\n")), None);
@@ -147,6 +166,15 @@ mod tests {
     fn sees_no_unsafe_code_in_words_that_contain_it() {
         let text = "#![forbid(unsafe_code)] // unsafe\nconst A: &str = \"unsafe\";";
         assert_eq!(check_unsafe(&file("a.rs", text)), [""; 0]);
+    }
+
+    #[test]
+    fn refuses_calls_of_bincode_outside_the_codec() {
+        for text in ["use bincode;", "use bincode::{Encode, config};", "fn f() { bincode::encode_to_vec(x) }"] {
+            assert_eq!(check_codec(&file("ray-engine/src/mesh/wire.rs", text)).len(), 1, "{text}");
+            assert_eq!(check_codec(&file(CODEC, text)), [""; 0]);
+        }
+        assert_eq!(check_codec(&file("a.rs", "use bincode::{Decode, Encode};")), [""; 0]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 8] = [
     &["packet", "ledger", "dns"],
     &["route"],
     &["plane"],
-    &["tun", "mesh", "store", "host"],
+    &["tun", "mesh", "store", "host", "config", "probe"],
     &["forward", "service"],
     &["control"],
     &["engine"],
@@ -24,7 +24,10 @@ const LAYERS: [&[&str]; 8] = [
 const PURE_BELOW: usize = 4;
 
 /// The helper's modules that turn a request into an operation. An auditor reads them as functions of their arguments.
-const HELPER_PURE: [&str; 3] = ["config", "gate", "policy"];
+const HELPER_JUDGES: [&str; 3] = ["config", "gate", "policy"];
+
+/// What these may use of the helper: each other, and values that are as pure.
+const HELPER_PURE: [&str; 5] = ["config", "gate", "policy", "prefix", "limit"];
 
 /// A path that pure code must not name, and why.
 struct Ban {
@@ -81,6 +84,25 @@ const HELPER_IMPURE: [Ban; 8] = [
     ban(Place::Start, &["caps"], "confine owns capabilities"),
 ];
 
+/// What no part of the helper does.
+const HELPER_NEVER: [Ban; 15] = [
+    ban(Place::Anywhere, &["process", "Command"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["CommandExt"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["execv"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["execve"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["execvp"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["execvpe"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["fexecve"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["posix_spawn"], "a child program brings its own parser into the privileged half"),
+    ban(Place::Anywhere, &["fork"], "one process, one state"),
+    ban(Place::Anywhere, &["std", "thread"], "one thread, so that one order of events is the only one"),
+    ban(Place::Anywhere, &["TcpStream"], "no IP socket"),
+    ban(Place::Anywhere, &["TcpListener"], "no IP socket"),
+    ban(Place::Anywhere, &["UdpSocket"], "no IP socket"),
+    ban(Place::Anywhere, &["SockaddrIn"], "no IP socket"),
+    ban(Place::Anywhere, &["ToSocketAddrs"], "no name is resolved"),
+];
+
 #[test]
 fn engine_modules_use_lower_layers_only() {
     report("engine layers", &over(ENGINE, check_layers));
@@ -94,11 +116,16 @@ fn engine_layers_that_decide_do_no_io() {
 #[test]
 fn helper_modules_that_judge_do_no_io() {
     let files = rust_files();
-    for module in HELPER_PURE {
+    for module in HELPER_JUDGES {
         let there = |file: &SourceFile| file.path.strip_prefix(HELPER).is_some_and(|rest| module_of(rest) == [module]);
         assert!(files.iter().any(there), "ray-helper has no module {module}: this rule would check nothing");
     }
     report("purity of the helper's judging modules", &over(HELPER, check_helper_purity));
+}
+
+#[test]
+fn the_helper_runs_no_program_and_opens_no_ip_socket() {
+    report("what the helper never does", &over(HELPER, |path, text| impure(path, text, &HELPER_NEVER)));
 }
 
 fn over(prefix: &str, check: fn(&str, &str) -> Vec<String>) -> Vec<String> {
@@ -161,7 +188,7 @@ fn escapes(path: &str, code: &[Token]) -> Vec<String> {
 fn check_engine_purity(path: &str, text: &str) -> Vec<String> {
     let module = module_of(path);
     let pure = module.first().and_then(|own| layer_of(own)).is_some_and(|layer| layer < PURE_BELOW);
-    if pure { impure(path, text, &IMPURE) } else { Vec::new() }
+    if pure { [impure(path, text, &IMPURE), hidden_clocks(path, text)].concat() } else { Vec::new() }
 }
 
 fn check_helper_purity(path: &str, text: &str) -> Vec<String> {
@@ -172,32 +199,32 @@ fn check_helper_purity(path: &str, text: &str) -> Vec<String> {
     let mut found = impure(path, text, &HELPER_IMPURE);
     for used in paths(&tokens(text)) {
         let target = within_crate(&module, &used).unwrap_or_default();
-        // The policy is bounded by root's configuration; otherwise each judging module stands alone.
-        let allowed = |other: &String| module.first() == Some(other) || (module[0] == "policy" && other == "config");
-        if target.first().is_some_and(|other| !allowed(other)) {
-            found.push(format!("{path}:{}: {}: a judging module uses no other", used.line, used.segments.join("::")));
+        if target.first().is_some_and(|other| !HELPER_PURE.contains(&other.as_str())) {
+            let written = used.segments.join("::");
+            found.push(format!("{path}:{}: {written}: a judging module uses nothing that acts", used.line));
         }
     }
     found
 }
 
 fn impure(path: &str, text: &str, bans: &[Ban]) -> Vec<String> {
-    let code = tokens(text);
     let mut found = Vec::new();
-    for used in paths(&code) {
-        let written = used.segments.join("::");
+    for used in paths(&tokens(text)) {
         if let Some(ban) = bans.iter().find(|ban| ban.hits(&used)) {
-            found.push(format!("{path}:{}: {written}: {}", used.line, ban.why));
-        } else if used.renamed && used.segments.last().is_some_and(|last| last == "Instant" || last == "SystemTime") {
-            found.push(format!("{path}:{}: {written}: a clock under another name", used.line));
-        }
-    }
-    for pair in code.windows(2) {
-        if pair[0].text == "." && pair[1].text == "elapsed" {
-            found.push(format!("{path}:{}: elapsed() reads the clock; time comes in as a value", pair[1].line));
+            found.push(format!("{path}:{}: {}: {}", used.line, used.segments.join("::"), ban.why));
         }
     }
     found
+}
+
+/// Ways to read a clock that name none.
+fn hidden_clocks(path: &str, text: &str) -> Vec<String> {
+    let code = tokens(text);
+    let clock = |used: &CodePath| used.segments.last().is_some_and(|last| last == "Instant" || last == "SystemTime");
+    let renamed = paths(&code).into_iter().filter(|used| used.renamed && clock(used));
+    let asked = code.windows(2).filter(|pair| pair[0].text == "." && pair[1].text == "elapsed");
+    let lines = renamed.map(|used| used.line).chain(asked.map(|pair| pair[1].line));
+    lines.map(|line| format!("{path}:{line}: reads a clock; time comes in as a value")).collect()
 }
 
 impl Ban {
@@ -301,12 +328,28 @@ mod tests {
             assert_eq!(check_helper_purity("apply/mod.rs", text).len(), 0, "{text}");
         }
         assert_eq!(check_helper_purity("gate.rs", "use super::sys::x;").len(), 1);
-        assert_eq!(check_helper_purity("config.rs", "use crate::policy::Op;").len(), 1);
+        assert_eq!(check_helper_purity("gate.rs", "use crate::Everything;").len(), 1);
     }
 
     #[test]
-    fn allows_the_policy_to_read_the_configuration() {
-        let text = "use ray_ipc::helper::HelperRequest; use crate::{config::Config, policy::op::Op}; use super::config;";
+    fn refuses_programs_threads_and_ip_sockets_in_the_helper() {
+        for text in [
+            "use std::process::Command;",
+            "use std::process; fn f() { process::Command::new(x) }",
+            "use nix::unistd::{execv, getuid};",
+            "use std::os::unix::process::CommandExt;",
+            "use std::net::UdpSocket;",
+            "use std::thread;",
+        ] {
+            assert_eq!(impure("sys/tun.rs", text, &HELPER_NEVER).len(), 1, "{text}");
+        }
+        assert_eq!(impure("args.rs", "use crate::args::Command; use std::net::IpAddr;", &HELPER_NEVER), [""; 0]);
+    }
+
+    #[test]
+    fn allows_judging_modules_to_use_each_other() {
+        let text =
+            "use ray_ipc::helper::HelperRequest; use crate::{config::Config, policy::op::Op}; use super::config;";
         assert_eq!(check_helper_purity("policy/mod.rs", text), [""; 0]);
     }
 }

@@ -321,7 +321,8 @@ mod tests {
 
     #[test]
     fn finds_paths_in_expressions_types_and_macros() {
-        let text = "impl From<crate::a::B> for C { fn f() { vec![$crate::d::E::<u8>::new(), r#crate::f]; x as crate::g::H } }";
+        let text =
+            "impl From<crate::a::B> for C { fn f() { vec![$crate::d::E::<u8>::new(), r#crate::f]; x as crate::g::H } }";
         assert_eq!(leaves(text), ["crate::a::B", "crate::d::E", "crate::f", "crate::g::H"]);
     }
 
@@ -330,7 +331,8 @@ mod tests {
         let text = "mod outer { mod inner { fn f() { super::super::super::x::Y } } fn g() { super::z::W } } fn h() { super::v::U }";
         let code = tokens(text);
         let module = module_of("plane/outbound.rs");
-        let found: Vec<String> = paths(&code).iter().filter_map(|p| within_crate(&module, p)).map(|p| p.join("::")).collect();
+        let found: Vec<String> =
+            paths(&code).iter().filter_map(|p| within_crate(&module, p)).map(|p| p.join("::")).collect();
         assert_eq!(found, ["plane::x::Y", "plane::outbound::z::W", "plane::v::U"]);
     }
 
