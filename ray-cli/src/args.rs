@@ -69,7 +69,7 @@ pub(crate) struct Global {
     /// Only what was asked for: no confirmations and no hints
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Colours: auto (a terminal and no NO_COLOR), always or never
+    /// Colours: auto (terminal without NO_COLOR), always, never
     #[arg(
         long,
         global = true,

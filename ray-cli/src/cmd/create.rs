@@ -20,7 +20,7 @@ Examples:
 pub(crate) struct Create {
     /// Name of the network: one DNS label, such as home
     name: String,
-    /// This host's name in the network [default: the system's]
+    /// This host's name in it [default: the system's]
     #[arg(long, value_name = "HOST")]
     hostname: Option<String>,
 }

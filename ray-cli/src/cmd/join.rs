@@ -52,7 +52,7 @@ pub(crate) struct Join {
 
 impl Join {
     pub(crate) fn run(self, context: &Context) -> Result<(), Stop> {
-        let code = if self.code == STDIN { read_code(&context.output)? } else { self.code.trim().to_owned() };
+        let code = if self.code == STDIN { read_code(&context.output)? } else { whole_code(&self.code)? };
         let timeout = Duration::from_secs(self.timeout.into());
         let timeout_ms = u32::from(self.timeout) * 1000;
         let request = Request::Join(JoinRequest { code, hostname: self.hostname, timeout_ms });
@@ -91,7 +91,7 @@ fn read_code(output: &Output) -> Result<String, Failure> {
 
 fn whole_code(text: &str) -> Result<String, Failure> {
     match text.trim() {
-        "" => Err(Failure::new(ErrorCode::Usage, "reading the invite from standard input: it is empty")
+        "" => Err(Failure::new(ErrorCode::Usage, "reading the invite: it is empty")
             .hint("ray invite prints one on a member's host")),
         code => Ok(code.to_owned()),
     }

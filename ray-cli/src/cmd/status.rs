@@ -20,7 +20,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Status {
-    /// Also IPv6 addresses, endpoint ids, path ends, the device and drops
+    /// Also IPv6 addresses, ids, path ends, the device, drops
     #[arg(short, long)]
     verbose: bool,
 }

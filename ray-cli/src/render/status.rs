@@ -50,7 +50,7 @@ pub(crate) fn verdict(status: &StatusReply, palette: Palette) -> String {
         parts.push(Peers::of(&status.networks).to_string());
     }
     parts.push(match status.helper {
-        HelperState::Connected => "helper connected".to_owned(),
+        HelperState::Connected => "helper ok".to_owned(),
         HelperState::Missing { .. } => palette.paint(Role::Bad, "helper missing"),
     });
     format!("{}\n", parts.join(" · "))
@@ -193,7 +193,10 @@ impl Peers {
 impl std::fmt::Display for Peers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let online = self.direct + self.relay + self.unsettled;
-        write!(f, "{online} of {} online", counted(self.all, "peer"))?;
+        if self.all == 0 {
+            return f.write_str("no peers");
+        }
+        write!(f, "{online}/{} online", counted(self.all, "peer"))?;
         let kinds = [(self.direct, "direct"), (self.relay, "relay"), (self.unsettled, "unsettled")];
         let kinds: Vec<_> =
             kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
