@@ -23,9 +23,9 @@ pub(crate) enum Step {
     Raw(Vec<u8>),
     /// Holds the rest back until the test says so, or has lost interest.
     Gate(Receiver<()>),
-    /// A byte, then a pause, until the client is gone.
+    /// So many times a byte and a pause.
     Trickle {
-        byte: u8,
+        times: u32,
         pause: Duration,
     },
     Close,
@@ -118,10 +118,12 @@ fn converse(
             Step::Reply(reply) => stream.write_all(&reply.to_frame().unwrap())?,
             Step::Raw(bytes) => stream.write_all(&bytes)?,
             Step::Gate(gate) => drop(gate.recv()),
-            Step::Trickle { byte, pause } => loop {
-                stream.write_all(&[byte])?;
-                thread::sleep(pause);
-            },
+            Step::Trickle { times, pause } => {
+                for _ in 0..times {
+                    stream.write_all(&[0])?;
+                    thread::sleep(pause);
+                }
+            }
             Step::Close => return Ok(()),
         }
     }

@@ -3,7 +3,9 @@
 use std::{
     fs,
     os::unix::{fs::PermissionsExt, net::UnixListener, process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use ray_ipc::control::{ErrorCode, Message, Reply, ServerHello};
@@ -103,13 +105,12 @@ fn a_forbidden_socket_means_not_permitted() {
     let mut ray = command(engine.socket());
     if nix::unistd::geteuid().is_root() {
         // Root may connect to anything, so another user runs a copy that it can reach.
-        let copy = engine.directory().join("ray");
-        fs::copy(binary(), &copy).unwrap();
-        ray = std::process::Command::new(copy);
+        let copy = copy_of_ray(engine.directory());
+        ray = Command::new(copy);
         ray.env_clear().env("RAY_SOCKET", engine.socket()).uid(NOBODY).gid(NOBODY);
     }
     fs::set_permissions(engine.directory(), fs::Permissions::from_mode(0o755)).unwrap();
-    fs::set_permissions(engine.socket(), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(engine.socket(), fs::Permissions::from_mode(0o000)).unwrap();
     let ran = finish(ray.arg("status"));
     check("error_forbidden_socket", &ran, &engine);
     assert_eq!(ran.code, 4);
@@ -209,4 +210,24 @@ fn a_listener_that_does_not_own_its_socket_is_not_trusted() {
     std::os::unix::fs::chown(engine.socket(), Some(NOBODY), None).unwrap();
     check("error_impostor", &run(&engine, &["version"]), &engine);
     assert!(engine.requests().is_empty());
+}
+
+/// Copies the binary and waits until it can run: a child that another test forks meanwhile holds our writing end of the
+/// copy until it execs.
+fn copy_of_ray(directory: &Path) -> PathBuf {
+    let copy = directory.join("ray");
+    fs::copy(binary(), &copy).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Command::new(&copy).arg("--version").stdout(Stdio::null()).status() {
+            Ok(status) => {
+                assert!(status.success());
+                return copy;
+            }
+            Err(error) => assert!(
+                error.kind() == std::io::ErrorKind::ExecutableFileBusy && Instant::now() < deadline,
+                "running a copy of ray: {error}"
+            ),
+        }
+    }
 }

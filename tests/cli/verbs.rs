@@ -111,7 +111,11 @@ fn status_fits_eighty_columns() {
 #[test]
 fn status_counts_a_peer_of_two_networks_once() {
     let mut status = samples::status();
-    status.networks.push(NetworkStatus { name: "work".into(), ..samples::home() });
+    let mut work = NetworkStatus { name: "work".into(), ..samples::home() };
+    for member in &mut work.members {
+        member.fqdn = format!("{}.work.ray", member.hostname);
+    }
+    status.networks.push(work);
     let engine = FakeEngine::answering([shown(status)]);
     let first = run(&engine, &["status", "--quiet"]).stdout;
     assert_eq!(first, "up · 2 networks · 3/6 peers online (1 direct, 1 relay, 1 unsettled) · helper ok\n");
