@@ -278,7 +278,9 @@ mod tests {
     }
 
     fn taken(packer: &mut Packer) -> Vec<Bytes> {
-        std::mem::take(packer).finished().to_vec()
+        let datagrams = packer.finished().to_vec();
+        packer.datagrams.clear();
+        datagrams
     }
 
     fn pattern(len: usize) -> Vec<u8> {

@@ -34,3 +34,46 @@ pub struct SharedNetwork {
     pub handle: u16,
     pub heads: Vec<[u8; 32]>,
 }
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::HEXLOWER;
+    use ray_ipc::codec;
+
+    use super::*;
+
+    #[test]
+    fn frozen_vectors() {
+        let room = [0x11; 32];
+        for (message, hex) in [
+            (
+                LinkMessage::Hello { version: 1, features: 2, release: "0.1.0".to_owned() },
+                "00000000010002000000050000000000000030 2e312e30".replace(' ', ""),
+            ),
+            (
+                LinkMessage::Networks(vec![SharedNetwork { room, handle: 0x0304, heads: vec![[0x22; 32]] }]),
+                format!("010000000100000000000000{}0403 0100000000000000{}", "11".repeat(32), "22".repeat(32))
+                    .replace(' ', ""),
+            ),
+            (LinkMessage::Heads { room, heads: vec![] }, format!("02000000{}0000000000000000", "11".repeat(32))),
+            (
+                LinkMessage::Want { room, have: vec![[0x22; 32]] },
+                format!("03000000{}0100000000000000{}", "11".repeat(32), "22".repeat(32)),
+            ),
+            (
+                LinkMessage::Entries { room, entries: vec![vec![1, 2, 3]] },
+                format!("04000000{}01000000000000000300000000000000010203", "11".repeat(32)),
+            ),
+        ] {
+            let bytes = codec::encode::<MESSAGE_MAX, _>(&message).unwrap();
+            assert_eq!(HEXLOWER.encode(&bytes), hex, "{message:?}");
+            assert_eq!(codec::decode::<MESSAGE_MAX, LinkMessage>(&bytes).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn a_full_answer_fits_one_message() {
+        let entries = vec![vec![0xff; ENTRY_BYTES_MAX]; ANSWER_ENTRIES_MAX];
+        assert!(codec::encode::<MESSAGE_MAX, _>(&LinkMessage::Entries { room: [0; 32], entries }).is_ok());
+    }
+}
