@@ -8,9 +8,14 @@
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
 //! | 2 | [`route`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
-//! | 4 | `tun`, `mesh`, `store`, `host` | one external world each |
+//! | 4 | [`tun`], `mesh`, `store`, `host` | one external world each |
 //! | 5 | `forward`, `service` | tasks |
 //! | 6 | `control` | the control socket |
 //! | 7 | `engine` | wiring |
 
+pub mod dns;
 pub mod ident;
+pub mod packet;
+pub mod plane;
+pub mod route;
+pub mod tun;
