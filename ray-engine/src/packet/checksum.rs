@@ -8,7 +8,7 @@ pub struct Sum(u64);
 
 impl Sum {
     #[must_use]
-    pub fn add(self, bytes: &[u8]) -> Self {
+    pub fn plus(self, bytes: &[u8]) -> Self {
         // Words of 32 bits into 64 cannot overflow below 2^32 words, and the compiler turns the loop into vectors.
         let (words, rest) = bytes.as_chunks::<4>();
         let mut sum = words.iter().fold(self.0, |sum, word| sum + u64::from(u32::from_ne_bytes(*word)));
@@ -23,7 +23,7 @@ impl Sum {
     }
 
     #[must_use]
-    pub fn add_u16(self, value: u16) -> Self {
+    pub fn plus_u16(self, value: u16) -> Self {
         Self(self.0 + u64::from(u16::from_ne_bytes(value.to_be_bytes())))
     }
 
@@ -46,23 +46,24 @@ impl Sum {
 }
 
 pub fn of(bytes: &[u8]) -> u16 {
-    Sum::default().add(bytes).finish()
+    Sum::default().plus(bytes).finish()
 }
 
 /// The sum of the pseudo header that TCP, UDP and ICMPv6 checksums cover. `len` is that of header and payload.
 pub fn pseudo(src: IpAddr, dst: IpAddr, protocol: u8, len: u16) -> Sum {
-    let sum = Sum::default().add_u16(u16::from(protocol)).add_u16(len);
+    let sum = Sum::default().plus_u16(u16::from(protocol)).plus_u16(len);
     add_address(add_address(sum, src), dst)
 }
 
 fn add_address(sum: Sum, address: IpAddr) -> Sum {
     match address {
-        IpAddr::V4(v4) => sum.add(&v4.octets()),
-        IpAddr::V6(v6) => sum.add(&v6.octets()),
+        IpAddr::V4(v4) => sum.plus(&v4.octets()),
+        IpAddr::V6(v6) => sum.plus(&v6.octets()),
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is small")]
 mod tests {
     use super::*;
 

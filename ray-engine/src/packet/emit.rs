@@ -41,7 +41,7 @@ pub(super) fn packet(src: IpAddr, dst: IpAddr, protocol: u8, message: &[u8], che
     packet.extend_from_slice(message);
     let covered =
         if protocol == ICMP { checksum::Sum::default() } else { checksum::pseudo(src, dst, protocol, message_len) };
-    let mut sum = covered.add(message).finish();
+    let mut sum = covered.plus(message).finish();
     if protocol == UDP && sum == 0 {
         // Zero would say that there is no checksum.
         sum = u16::MAX;

@@ -1,4 +1,5 @@
 //! Packets for the tests of this crate.
+#![allow(clippy::cast_possible_truncation, reason = "test data is small")]
 
 use std::net::IpAddr;
 

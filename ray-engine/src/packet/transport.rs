@@ -51,7 +51,7 @@ pub(super) fn fragment(offset: u16, more: bool, protocol: u8, payload_len: usize
         return Ok(Fragment::Whole);
     }
     let start = usize::from(offset) * 8;
-    if payload_len == 0 || (more && payload_len % 8 != 0) || start + payload_len > DATAGRAM_MAX {
+    if payload_len == 0 || (more && !payload_len.is_multiple_of(8)) || start + payload_len > DATAGRAM_MAX {
         return Err(Malformed::FragmentBounds);
     }
     if offset == 0 {

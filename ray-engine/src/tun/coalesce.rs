@@ -52,7 +52,7 @@ impl<'a> Segment<'a> {
             return None;
         }
         let transport_len = u16::try_from(transport.len()).ok()?;
-        if checksum::pseudo(layout.src, layout.dst, TCP, transport_len).add(transport).finish() != 0 {
+        if checksum::pseudo(layout.src, layout.dst, TCP, transport_len).plus(transport).finish() != 0 {
             return None;
         }
         let seq = u32::from_be_bytes([tcp[4], tcp[5], tcp[6], tcp[7]]);

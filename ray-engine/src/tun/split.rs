@@ -19,7 +19,7 @@ const FLAG_CWR: u8 = 0x80;
 
 /// Adds the sum from `start` on to what stands at `start + offset`, as the kernel asks for.
 pub(super) fn complete(packet: &mut [u8], start: usize, offset: usize) -> Result<(), Malformed> {
-    let sum = Sum::default().add(packet.get(start..).ok_or(Malformed::Offload)?).finish();
+    let sum = Sum::default().plus(packet.get(start..).ok_or(Malformed::Offload)?).finish();
     put(packet, start + offset, nonzero(sum))
 }
 
@@ -93,7 +93,7 @@ impl Head {
         } else {
             put(transport, 4, transport_len)?;
         }
-        let sum = self.pseudo.add_u16(transport_len).add(transport).finish();
+        let sum = self.pseudo.plus_u16(transport_len).plus(transport).finish();
         put(transport, checksum_at(self.layout.protocol), nonzero(sum))
     }
 }

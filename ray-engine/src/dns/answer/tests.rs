@@ -1,4 +1,5 @@
 //! What is answered, what is denied, and what is refused.
+#![allow(clippy::cast_possible_truncation, reason = "test data is small")]
 
 use std::net::IpAddr;
 

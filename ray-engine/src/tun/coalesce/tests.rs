@@ -1,4 +1,5 @@
 //! What is merged comes apart again as it was; what differs is not merged.
+#![allow(clippy::cast_possible_truncation, reason = "test data is small")]
 
 use super::*;
 use crate::{
@@ -54,7 +55,7 @@ fn the_checksum_field_of_a_run_holds_the_pseudo_header() {
     split::complete(packet, 20, 16).unwrap();
     let parsed = packet::parse(packet).unwrap();
     let len = parsed.transport().len() as u16;
-    assert_eq!(checksum::pseudo(parsed.src(), parsed.dst(), TCP, len).add(parsed.transport()).finish(), 0);
+    assert_eq!(checksum::pseudo(parsed.src(), parsed.dst(), TCP, len).plus(parsed.transport()).finish(), 0);
 }
 
 #[test]
@@ -167,7 +168,7 @@ fn sum_again(packet: &mut [u8]) {
     let (src, dst, at) = (parsed.src(), parsed.dst(), parsed.layout().transport_at);
     let len = (packet.len() - at) as u16;
     packet[at + 16..at + 18].fill(0);
-    let sum = checksum::pseudo(src, dst, TCP, len).add(&packet[at..]).finish();
+    let sum = checksum::pseudo(src, dst, TCP, len).plus(&packet[at..]).finish();
     packet[at + 16..at + 18].copy_from_slice(&sum.to_be_bytes());
 }
 

@@ -1,4 +1,5 @@
 //! Segments against packets that were built one by one.
+#![allow(clippy::cast_possible_truncation, reason = "test data is small")]
 
 use super::*;
 use crate::{
