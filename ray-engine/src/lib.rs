@@ -14,3 +14,4 @@
 //! | 7 | `engine` | wiring |
 
 pub mod ident;
+pub mod ledger;
