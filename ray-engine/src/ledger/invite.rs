@@ -20,7 +20,7 @@ const BYTES_MAX: usize = HEAD_BYTES + 32 * INVITE_SEATS_MAX + CHECKSUM_BYTES;
 /// Room for longer codes of later versions, so that they are told from garbage by their version.
 const CHARS_MAX: usize = 1024;
 
-const _: () = assert!(PREFIX.len() + BYTES_MAX * 8 / 5 + 1 <= CHARS_MAX);
+const _: () = assert!(PREFIX.len() + BYTES_MAX * 8 / 5 < CHARS_MAX);
 
 /// An invite as its holder knows it.
 #[derive(Clone, PartialEq, Eq)]
