@@ -14,7 +14,7 @@ use crate::{
 };
 
 const START: u64 = 1_700_000_000;
-const HOSTNAMES: [&str; 4] = ["nas", "home", "nas-2", "laptop"];
+const HOSTNAMES: [&str; 4] = ["nas", "home", "nas-2", "alice"];
 
 pub(crate) struct World {
     random: Random,

@@ -1,3 +1,5 @@
+//! What is not an entry.
+
 use super::*;
 use crate::{
     ident::{Hostname, NetworkName},

@@ -1,3 +1,5 @@
+//! Invite codes, right and wrong.
+
 use super::*;
 
 #[test]
