@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn every_size_of_packet_crosses_every_size_of_datagram() {
-        let packets: Vec<Vec<u8>> = (1..=PACKET_MAX).step_by(13).map(|len| pattern(len)).collect();
+        let packets: Vec<Vec<u8>> = (1..=PACKET_MAX).step_by(13).map(pattern).collect();
         for datagram_max in [DATAGRAM_MIN, 1162, 1362, 1414, 9000] {
             let (mut packer, mut unpacker) = (Packer::default(), Unpacker::default());
             let mut arrived = Vec::new();

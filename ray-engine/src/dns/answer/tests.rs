@@ -162,7 +162,8 @@ fn is_silent_where_no_reply_makes_sense() {
 #[test]
 fn names_what_is_wrong_with_a_query() {
     let good = query("nas.ray", A, 1);
-    let cases: [(&str, &dyn Fn(&mut Vec<u8>)); 9] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let cases: [(&str, Change<'_>); 9] = [
         ("no question", &|q| q[5] = 0),
         ("two questions", &|q| q[5] = 2),
         ("an answer", &|q| q[7] = 1),
