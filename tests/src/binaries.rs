@@ -1,0 +1,88 @@
+//! Finds the programs under test, and builds one that is missing or older than its sources.
+
+use std::{
+    collections::BTreeSet,
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Mutex,
+    time::SystemTime,
+};
+
+/// The path of the program `name`, in the same target directory and profile as the running test.
+///
+/// `cargo test --workspace` has built it already; a test of this package alone has not, and must not test yesterday's.
+pub fn path(name: &str) -> PathBuf {
+    static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut checked = CHECKED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let directory = profile_directory();
+    let program = directory.join(name);
+    if checked.insert(name.to_owned()) && is_stale(&program, package_of(name)) {
+        build(package_of(name), &directory);
+        assert!(program.is_file(), "{} is missing after it was built", program.display());
+    }
+    program
+}
+
+fn package_of(name: &str) -> &str {
+    match name {
+        "ray" => "ray-cli",
+        "ray-lab" => "ray-tests",
+        other => other,
+    }
+}
+
+/// `target/<profile>`: the test itself is in `deps` below it, a program of this package in it.
+fn profile_directory() -> PathBuf {
+    let program = env::current_exe().unwrap_or_else(|error| panic!("finding the running program: {error}"));
+    let mut directory = program.parent().map(Path::to_path_buf).unwrap_or_default();
+    if directory.ends_with("deps") {
+        directory.pop();
+    }
+    directory
+}
+
+fn is_stale(program: &Path, package: &str) -> bool {
+    let Ok(built) = fs::metadata(program).and_then(|metadata| metadata.modified()) else { return true };
+    let workspace = workspace();
+    [package, "ray-ipc"]
+        .map(|member| if member == "ray-tests" { "tests" } else { member })
+        .iter()
+        .any(|member| is_newer(&workspace.join(member).join("src"), built).unwrap_or(false))
+}
+
+/// Whether any file below `directory` was written after `built`.
+fn is_newer(directory: &Path, built: SystemTime) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let newer = match entry.file_type()?.is_dir() {
+            true => is_newer(&entry.path(), built)?,
+            false => entry.metadata()?.modified()? > built,
+        };
+        if newer {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn build(package: &str, directory: &Path) {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--bins", "--package", package]).current_dir(workspace());
+    if let Some(target) = directory.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    match directory.file_name().and_then(|profile| profile.to_str()) {
+        Some("debug") | None => {}
+        Some(profile) => {
+            command.args(["--profile", profile]);
+        }
+    }
+    let status = command.status().unwrap_or_else(|error| panic!("starting cargo to build {package}: {error}"));
+    assert!(status.success(), "building {package}: {status}");
+}
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
