@@ -15,16 +15,17 @@ use std::{
 pub fn path(name: &str) -> PathBuf {
     static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let mut checked = CHECKED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let directory = profile_directory();
+    let directory = directory().unwrap_or_else(|error| panic!("finding the running program: {error}"));
     let program = directory.join(name);
-    if checked.insert(name.to_owned()) && is_stale(&program, package_of(name)) {
-        build(package_of(name), &directory);
+    if checked.insert(name.to_owned()) && is_stale(&program, package(name)) {
+        build(package(name), &directory);
         assert!(program.is_file(), "{} is missing after it was built", program.display());
     }
     program
 }
 
-fn package_of(name: &str) -> &str {
+/// The package that holds the program `name`.
+pub fn package(name: &str) -> &str {
     match name {
         "ray" => "ray-cli",
         "ray-lab" => "ray-tests",
@@ -32,14 +33,14 @@ fn package_of(name: &str) -> &str {
     }
 }
 
-/// `target/<profile>`: the test itself is in `deps` below it, a program of this package in it.
-fn profile_directory() -> PathBuf {
-    let program = env::current_exe().unwrap_or_else(|error| panic!("finding the running program: {error}"));
-    let mut directory = program.parent().map(Path::to_path_buf).unwrap_or_default();
+/// `target/<profile>`: a test is in `deps` below it, a program of this package in it.
+pub fn directory() -> io::Result<PathBuf> {
+    let mut directory = env::current_exe()?;
+    directory.pop();
     if directory.ends_with("deps") {
         directory.pop();
     }
-    directory
+    Ok(directory)
 }
 
 fn is_stale(program: &Path, package: &str) -> bool {

@@ -1,2 +1,7 @@
 //! The lab on the command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ray_tests::cli::run().into()
+}

@@ -1,0 +1,28 @@
+//! Tests of the lab itself, with hosts that run nothing but what a test puts there. They need root.
+
+mod commands;
+mod hosts;
+mod infra;
+mod processes;
+mod rootless;
+mod teardown;
+mod tools;
+
+use std::time::Duration;
+
+use ray_tests::lab::{Lab, LabConfig};
+
+/// Longest wait for a state that a healthy machine reaches in well under a second.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Hosts on a switch.
+fn bare(nodes: u32) -> Lab {
+    Lab::start(LabConfig::bare(nodes)).unwrap()
+}
+
+/// Standard output of a command that must succeed.
+fn stdout(lab: &Lab, node: &str, argv: &[&str]) -> String {
+    let output = lab.exec(node, argv).unwrap();
+    assert_eq!(output.code(), 0, "{argv:?} on {node}: {output:?}");
+    output.stdout
+}

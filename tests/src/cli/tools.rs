@@ -1,0 +1,94 @@
+//! `ray-lab tool …`: runs a tool and prints what it found.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use simple_dns::RCODE;
+
+use super::{
+    args::Tool,
+    output::{fail, note, print},
+};
+use crate::{
+    lab::LabError,
+    tool::{ToolError, bulk, dns, http, ping, ps, udp},
+};
+
+/// How long one echo may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+pub(super) fn run(tool: Tool) -> u8 {
+    match tool {
+        Tool::Ping { address, count, json } => shown(ping::ping(address, count, PING_TIMEOUT), |report| {
+            if json {
+                print_json(report)?
+            } else {
+                print(&ping_line(report))?
+            }
+            Ok(u8::from(report.received == 0))
+        }),
+        Tool::HttpServe { address } => shown(http::serve(address), |()| Ok(0)),
+        Tool::HttpGet { url, dns } => shown(http::get(&url, dns), |body| print(body.trim_end()).map(|()| 0)),
+        Tool::Resolve { name, kind, dns } => shown(dns::resolve(&name, kind, dns), |answer| {
+            answer.records.iter().try_for_each(|record| print(record))?;
+            if answer.rcode != RCODE::NoError {
+                note(&format!("{dns} answered {:?}", answer.rcode));
+            }
+            Ok(u8::from(answer.rcode != RCODE::NoError))
+        }),
+        Tool::UdpSend { target } => match udp::send(target) {
+            Ok(()) => said("sent", 0),
+            Err(name) => said(&name, 1),
+        },
+        Tool::TcpSink { address } => {
+            let listening = || note(&format!("listening on {address}"));
+            shown(bulk::sink(address, listening), |report| print_json(report).map(|()| 0))
+        }
+        Tool::TcpSend { target, bytes } => shown(bulk::send(target, bytes), |report| print_json(report).map(|()| 0)),
+        Tool::Ps { json } => shown(ps::list(), |list| {
+            if json {
+                print_json(&serde_json::json!({"schema": "ray.lab.ps/1", "processes": list}))?;
+            } else {
+                print(&table(list))?;
+            }
+            Ok(0)
+        }),
+    }
+}
+
+fn shown<T>(result: Result<T, ToolError>, show: impl FnOnce(&T) -> Result<u8, LabError>) -> u8 {
+    match result {
+        Ok(found) => show(&found).unwrap_or_else(|error| fail(&error, 1)),
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn said(word: &str, code: u8) -> u8 {
+    print(word).map_or(1, |()| code)
+}
+
+fn print_json<T: Serialize>(value: &T) -> Result<(), LabError> {
+    print(&serde_json::to_string(value).map_err(|error| LabError::io("writing JSON")(error.into()))?)
+}
+
+fn ping_line(report: &ping::Report) -> String {
+    let times = [report.min_ms, report.avg_ms, report.max_ms].map(|time| format!("{:.3}", time.unwrap_or_default()));
+    let head = format!("{}: {} of {} answered", report.target, report.received, report.sent);
+    if report.received == 0 { head } else { format!("{head}, min/avg/max {} ms", times.join("/")) }
+}
+
+fn table(list: &[ps::ProcessInfo]) -> String {
+    let mut text =
+        format!("{:>5} {:>6} {:16} {:16} {:3} {:16} COMMAND", "PID", "UID", "CAPEFF", "CAPBND", "NNP", "SOCKETS");
+    for info in list {
+        let nnp = if info.no_new_privs { "yes" } else { "no" };
+        let sockets = info.sockets.join(",");
+        // The holder's arguments are a page of JSON.
+        let command = info.command.split(" {").next().unwrap_or(&info.command);
+        text.push_str(&format!(
+            "\n{:>5} {:>6} {:16} {:16} {nnp:3} {sockets:16} {command}",
+            info.pid, info.uid, info.cap_eff, info.cap_bnd
+        ));
+    }
+    text
+}

@@ -1,0 +1,8 @@
+//! Inside one node: its namespaces, its files, its interfaces, and the way in.
+
+pub mod enter;
+mod files;
+pub mod holder;
+pub mod mounts;
+pub mod netlink;
+pub mod privileges;

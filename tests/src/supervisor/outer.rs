@@ -1,0 +1,153 @@
+//! The half of the supervisor that stays in the host's namespaces.
+//!
+//! It binds the lab's socket there, starts the inner half as PID 1 of a PID namespace, and waits for it. When the
+//! starter's lifeline closes it kills the inner half; when it is killed itself, the inner half sees its socket close.
+
+use std::{
+    fmt, io,
+    io::Read,
+    os::{
+        fd::{AsFd, AsRawFd, OwnedFd},
+        unix::{net::UnixDatagram, process::CommandExt},
+    },
+    process::{Command, Stdio},
+    thread,
+};
+
+use nix::{
+    errno::Errno,
+    sched::{CloneFlags, unshare},
+    sys::{
+        signal::{Signal, kill},
+        socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, socket, socketpair},
+        stat::{Mode, umask},
+    },
+    unistd::{Pid, chdir, getuid, setsid},
+};
+
+use super::{
+    report::{chain, report},
+    rootless,
+};
+use crate::lab::protocol::{self, Boot, Report};
+
+/// Clients that may wait to be accepted.
+const BACKLOG: i32 = 64;
+/// A description of the largest lab, with settings for every node, is far shorter.
+const BOOT_LEN_MAX: u64 = 1024 * 1024;
+
+/// Why a lab has no supervisor.
+#[derive(Debug)]
+enum OuterError {
+    AlreadyRunning,
+    Missing(Vec<String>),
+    Failed { what: &'static str, cause: io::Error },
+}
+
+impl fmt::Display for OuterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyRunning => f.write_str("a lab of that name is running"),
+            Self::Missing(_) => f.write_str("building network namespaces as this user"),
+            Self::Failed { what, .. } => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for OuterError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::AlreadyRunning | Self::Missing(_) => None,
+            Self::Failed { cause, .. } => Some(cause),
+        }
+    }
+}
+
+fn failed<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> OuterError {
+    move |cause| OuterError::Failed { what, cause: cause.into() }
+}
+
+/// Runs the lab to its end. The exit code is the inner half's.
+pub fn run() -> u8 {
+    match supervise() {
+        Ok(code) => code,
+        Err(error) => {
+            report(&match error {
+                OuterError::AlreadyRunning => Report::AlreadyRunning,
+                OuterError::Missing(lines) => Report::Missing(lines),
+                other @ OuterError::Failed { .. } => Report::Failed { message: chain(&other), log_tail: vec![] },
+            });
+            1
+        }
+    }
+}
+
+fn supervise() -> Result<u8, OuterError> {
+    let boot = read_boot()?;
+    let listener = listen_on(&boot.config.name)?;
+    // The starter's terminal must not signal the lab, nor its directory be held by it.
+    setsid().map_err(failed("leaving the starter's session"))?;
+    chdir("/").map_err(failed("leaving the starter's directory"))?;
+    umask(Mode::from_bits_truncate(0o022));
+
+    if !getuid().is_root() {
+        let missing = rootless::missing();
+        if !missing.is_empty() {
+            return Err(OuterError::Missing(missing));
+        }
+        rootless::enter_user_namespace().map_err(failed("entering a user namespace"))?;
+    }
+    unshare(CloneFlags::CLONE_NEWPID).map_err(failed("making a PID namespace (root without CAP_SYS_ADMIN?)"))?;
+
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, theirs) =
+        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).map_err(failed("making a socket pair"))?;
+    let mut inner = Command::new("/proc/self/exe")
+        .arg0("ray-lab")
+        .arg("supervise-inner")
+        .stdin(Stdio::from(theirs))
+        .spawn()
+        .map_err(failed("starting the inner supervisor"))?;
+    let ours = UnixDatagram::from(ours);
+    protocol::send(&ours, &boot, &[listener.as_fd()]).map_err(failed("handing over to the inner supervisor"))?;
+    drop(listener);
+
+    if boot.lifeline {
+        let pid = i32::try_from(inner.id()).map_err(|_| failed("reading a pid")(Errno::EOVERFLOW))?;
+        thread::spawn(move || cut_when_stdin_closes(pid));
+    }
+    let status = inner.wait().map_err(failed("waiting for the inner supervisor"))?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// Reads the first line only, byte by byte: what follows is the lifeline.
+fn read_boot() -> Result<Boot, OuterError> {
+    let mut line = Vec::new();
+    for byte in io::stdin().lock().take(BOOT_LEN_MAX).bytes() {
+        match byte.map_err(failed("reading the lab's description"))? {
+            b'\n' => break,
+            byte => line.push(byte),
+        }
+    }
+    serde_json::from_slice(&line).map_err(failed("reading the lab's description"))
+}
+
+fn listen_on(name: &str) -> Result<OwnedFd, OuterError> {
+    let what = "binding the lab's socket";
+    let address = protocol::address(getuid().as_raw(), name).map_err(failed(what))?;
+    let socket =
+        socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).map_err(failed(what))?;
+    match bind(socket.as_raw_fd(), &address) {
+        Err(Errno::EADDRINUSE) => return Err(OuterError::AlreadyRunning),
+        other => other.map_err(failed(what))?,
+    }
+    listen(&socket, Backlog::new(BACKLOG).map_err(failed(what))?).map_err(failed(what))?;
+    Ok(socket)
+}
+
+fn cut_when_stdin_closes(inner: i32) {
+    let mut sink = [0; 64];
+    while matches!(io::stdin().lock().read(&mut sink), Ok(1..)) {}
+    // Its end is noticed by the waiting main thread, whether this or something else caused it.
+    let _ = kill(Pid::from_raw(inner), Signal::SIGKILL);
+}

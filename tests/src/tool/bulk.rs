@@ -1,0 +1,78 @@
+//! Bulk data over TCP: a sink that counts, and a sender that waits for the count.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ToolError, failed};
+
+const CHUNK_LEN: usize = 64 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest silence in the middle of a transfer.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What was transferred.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub schema: String,
+    pub bytes: u64,
+    pub seconds: f64,
+    pub mbit_per_s: f64,
+}
+
+/// Takes one connection, reads it to its end, and answers with the number of bytes.
+pub fn sink(address: SocketAddr, listening: impl FnOnce()) -> Result<Report, ToolError> {
+    let listener = TcpListener::bind(address).map_err(failed(format!("listening on {address}")))?;
+    listening();
+    let (stream, _) = listener.accept().map_err(failed("waiting for a sender"))?;
+    let started = Instant::now();
+    let bytes = drain(&stream).map_err(failed("reading from the sender"))?;
+    Ok(report(bytes, started.elapsed()))
+}
+
+/// Sends `bytes` and waits until the other end has counted them all.
+pub fn send(target: SocketAddr, bytes: u64) -> Result<Report, ToolError> {
+    let started = Instant::now();
+    let counted = fill(target, bytes).map_err(failed(format!("sending to {target}")))?;
+    if counted == bytes {
+        return Ok(report(bytes, started.elapsed()));
+    }
+    Err(ToolError::new(format!("{target} counted {counted} of {bytes} bytes")))
+}
+
+fn drain(mut stream: &TcpStream) -> io::Result<u64> {
+    stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
+    let mut chunk = vec![0; CHUNK_LEN];
+    let mut total = 0;
+    loop {
+        match stream.read(&mut chunk)? {
+            0 => break,
+            len => total += len as u64,
+        }
+    }
+    stream.write_all(&total.to_be_bytes())?;
+    Ok(total)
+}
+
+fn fill(target: SocketAddr, bytes: u64) -> io::Result<u64> {
+    let mut stream = TcpStream::connect_timeout(&target, CONNECT_TIMEOUT)?;
+    stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
+    stream.set_write_timeout(Some(IDLE_TIMEOUT))?;
+    io::copy(&mut io::repeat(0x72).take(bytes), &mut stream)?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut count = [0; 8];
+    stream.read_exact(&mut count)?;
+    Ok(u64::from_be_bytes(count))
+}
+
+// Far below 2^52, where a double is exact.
+#[allow(clippy::cast_precision_loss)]
+fn report(bytes: u64, took: Duration) -> Report {
+    let seconds = took.as_secs_f64();
+    let mbit_per_s = bytes as f64 * 8.0 / 1e6 / seconds.max(1e-9);
+    Report { schema: "ray.lab.bulk/1".to_owned(), bytes, seconds, mbit_per_s }
+}
