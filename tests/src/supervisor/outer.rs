@@ -11,6 +11,7 @@ use std::{
         unix::{net::UnixDatagram, process::CommandExt},
     },
     process::{Command, Stdio},
+    sync::mpsc,
     thread,
 };
 
@@ -97,6 +98,9 @@ fn supervise() -> Result<u8, OuterError> {
         }
         rootless::enter_user_namespace().map_err(failed("entering a user namespace"))?;
     }
+    // A process whose children go to another PID namespace can start no thread.
+    let (inner_pid, pid) = mpsc::channel();
+    thread::spawn(move || cut_when_stdin_closes(&pid));
     unshare(CloneFlags::CLONE_NEWPID).map_err(failed("making a PID namespace (root without CAP_SYS_ADMIN?)"))?;
 
     let flags = SockFlag::SOCK_CLOEXEC;
@@ -114,7 +118,8 @@ fn supervise() -> Result<u8, OuterError> {
 
     if boot.lifeline {
         let pid = i32::try_from(inner.id()).map_err(|_| failed("reading a pid")(Errno::EOVERFLOW))?;
-        thread::spawn(move || cut_when_stdin_closes(pid));
+        // The thread waits for it and cannot have ended.
+        let _ = inner_pid.send(pid);
     }
     let status = inner.wait().map_err(failed("waiting for the inner supervisor"))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
@@ -145,7 +150,8 @@ fn listen_on(name: &str) -> Result<OwnedFd, OuterError> {
     Ok(socket)
 }
 
-fn cut_when_stdin_closes(inner: i32) {
+fn cut_when_stdin_closes(pid: &mpsc::Receiver<i32>) {
+    let Ok(inner) = pid.recv() else { return };
     let mut sink = [0; 64];
     while matches!(io::stdin().lock().read(&mut sink), Ok(1..)) {}
     // Its end is noticed by the waiting main thread, whether this or something else caused it.
