@@ -37,7 +37,7 @@ impl Side {
         thread::spawn(move || {
             device::unshare();
             let fd = device::open_tun(device::VNET);
-            device::configure(&fd, v4, v6, MTU);
+            device::configure(v4, v6, MTU);
             give.send(fd).unwrap();
             for job in work {
                 job();

@@ -44,7 +44,7 @@ pub(crate) fn open_tun(flags: c_int) -> OwnedFd {
 }
 
 /// Gives the device its addresses, with the mesh prefixes on-link, and brings it up.
-pub(crate) fn configure(_device: &OwnedFd, v4: &str, v6: &str, mtu: u16) {
+pub(crate) fn configure(v4: &str, v6: &str, mtu: u16) {
     let v4_socket = control_socket(AddressFamily::Inet);
     let v6_socket = control_socket(AddressFamily::Inet6);
 

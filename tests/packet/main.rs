@@ -133,7 +133,7 @@ fn refuses_a_descriptor_whose_packets_it_would_misread() {
 fn an_adopted_queue_never_blocks() {
     in_a_namespace(|| {
         let fd = open_tun(VNET);
-        device::configure(&fd, "100.64.0.1", "200::1", MTU);
+        device::configure("100.64.0.1", "200::1", MTU);
         let (mut reader, mut writer) = Queue::adopt(fd, true).unwrap().into_split();
         // What the kernel sends by itself when the interface comes up ends at some point.
         while reader.read().unwrap().is_some() {}

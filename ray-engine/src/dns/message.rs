@@ -13,6 +13,8 @@ const ADDITIONAL_MAX: u16 = 2;
 const NAME_MAX: usize = 255;
 const LABEL_MAX: u8 = 63;
 const TYPE_OPT: u16 = 41;
+/// An OPT record without options.
+const OPT_LEN: usize = 11;
 
 const FLAG_RESPONSE: u16 = 0x8000;
 const FLAG_RECURSION_DESIRED: u16 = 0x0100;
@@ -169,9 +171,6 @@ impl<'a> Query<'a> {
         Some(bytes)
     }
 }
-
-/// An OPT record without options.
-const OPT_LEN: usize = 11;
 
 /// Takes labels off the front. No pointers: before a query's only name stands nothing that one could point to.
 fn take_name<'a>(rest: &mut &'a [u8]) -> Result<Vec<&'a [u8]>, FormatError> {

@@ -5,21 +5,22 @@ use std::{
     os::fd::{AsRawFd, OwnedFd},
 };
 
-use nix::{errno::Errno, libc};
+use nix::{errno::Errno, ioctl_read_bad, ioctl_write_int_bad, ioctl_write_ptr_bad, libc};
 
-/// From linux/if_tun.h; the direction and size bits are those of the common ABI.
-const TUNGETIFF: libc::c_ulong = 0x8004_54d2;
-const TUNSETOFFLOAD: libc::c_ulong = 0x4004_54d0;
-const TUNSETVNETHDRSZ: libc::c_ulong = 0x4004_54d8;
+// From linux/if_tun.h. The header declares the first with an int and passes an `ifreq`, and the second with an int that
+// it passes by value; hence the macros for calls whose number says something else than what they do.
+ioctl_read_bad!(tun_get_iff, nix::request_code_read!(b'T', 210, size_of::<libc::c_int>()), libc::ifreq);
+ioctl_write_int_bad!(tun_set_offload, nix::request_code_write!(b'T', 208, size_of::<libc::c_int>()));
+ioctl_write_ptr_bad!(tun_set_header_size, nix::request_code_write!(b'T', 216, size_of::<libc::c_int>()), libc::c_int);
 
-const TUN_F_CSUM: libc::c_ulong = 0x01;
-const TUN_F_TSO4: libc::c_ulong = 0x02;
-const TUN_F_TSO6: libc::c_ulong = 0x04;
-const TUN_F_TSO_ECN: libc::c_ulong = 0x08;
-const TUN_F_USO4: libc::c_ulong = 0x20;
-const TUN_F_USO6: libc::c_ulong = 0x40;
-const TCP: libc::c_ulong = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
-const UDP: libc::c_ulong = TUN_F_USO4 | TUN_F_USO6;
+const TUN_F_CSUM: libc::c_int = 0x01;
+const TUN_F_TSO4: libc::c_int = 0x02;
+const TUN_F_TSO6: libc::c_int = 0x04;
+const TUN_F_TSO_ECN: libc::c_int = 0x08;
+const TUN_F_USO4: libc::c_int = 0x20;
+const TUN_F_USO6: libc::c_int = 0x40;
+const TCP: libc::c_int = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+const UDP: libc::c_int = TUN_F_USO4 | TUN_F_USO6;
 
 /// What the kernel leaves to us on packets that we read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +36,9 @@ pub enum Offload {
 pub(super) fn check_flags(fd: &OwnedFd) -> io::Result<()> {
     // SAFETY: `ifreq` is plain data, for which all zero is a value.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
-    // SAFETY: TUNGETIFF writes one `ifreq` to the pointer, which is valid for that during the call. A descriptor of
-    // another kind answers ENOTTY or reads nothing of it.
-    Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), TUNGETIFF, &raw mut request) })?;
+    // SAFETY: TUNGETIFF writes one `ifreq` to the pointer, which is valid for that during the call. Another kind of
+    // descriptor does not know the call.
+    unsafe { tun_get_iff(fd.as_raw_fd(), &raw mut request) }?;
     // SAFETY: TUNGETIFF filled the flags; the union was zeroed before, so that it is initialised in any case.
     let flags = i32::from(unsafe { request.ifr_ifru.ifru_flags });
     for (flag, name) in [
@@ -55,7 +56,7 @@ pub(super) fn check_flags(fd: &OwnedFd) -> io::Result<()> {
 pub(super) fn set_header_size(fd: &OwnedFd, size: usize) -> io::Result<()> {
     let size = libc::c_int::try_from(size).map_err(io::Error::other)?;
     // SAFETY: TUNSETVNETHDRSZ reads one int from the pointer, which is valid for that during the call.
-    Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETVNETHDRSZ, &raw const size) })?;
+    unsafe { tun_set_header_size(fd.as_raw_fd(), &raw const size) }?;
     Ok(())
 }
 
@@ -76,8 +77,8 @@ pub(super) fn disable_offload(fd: &OwnedFd) -> io::Result<Offload> {
     Ok(Offload::Off)
 }
 
-fn set_offload(fd: &OwnedFd, bits: libc::c_ulong) -> Result<(), Errno> {
+fn set_offload(fd: &OwnedFd, bits: libc::c_int) -> Result<(), Errno> {
     // SAFETY: TUNSETOFFLOAD takes its argument by value and touches no memory of ours.
-    Errno::result(unsafe { libc::ioctl(fd.as_raw_fd(), TUNSETOFFLOAD, bits) })?;
+    unsafe { tun_set_offload(fd.as_raw_fd(), bits) }?;
     Ok(())
 }

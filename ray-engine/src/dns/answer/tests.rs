@@ -27,6 +27,13 @@ fn an_ambiguous_flat_name_means_the_first_network_by_name() {
     assert_eq!(addresses("alice.ray", A), ["100.64.0.9"]);
     assert_eq!(addresses("alice.home.ray", A), ["100.64.0.3"]);
     assert_eq!(addresses("alice.attic.ray", A), ["100.64.0.9"]);
+    let mut hosts = hosts();
+    hosts.reverse();
+    let (one, other) = (Zone::new(hosts), zone());
+    for name in ["alice.ray", "nas.ray", "3.0.64.100.in-addr.arpa"] {
+        let query = query(name, QTYPE_ANY, 1);
+        assert_eq!(answer(&one, &query), answer(&other, &query), "the order of members does not matter");
+    }
 }
 
 #[test]
@@ -162,8 +169,8 @@ fn is_silent_where_no_reply_makes_sense() {
 #[test]
 fn names_what_is_wrong_with_a_query() {
     let good = query("nas.ray", A, 1);
-    type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
-    let cases: [(&str, Change<'_>); 9] = [
+    type Damage = dyn Fn(&mut Vec<u8>);
+    let cases: [(&str, &Damage); 9] = [
         ("no question", &|q| q[5] = 0),
         ("two questions", &|q| q[5] = 2),
         ("an answer", &|q| q[7] = 1),
@@ -182,6 +189,13 @@ fn names_what_is_wrong_with_a_query() {
     }
     for len in 12..good.len() {
         assert_eq!(answer(&zone(), &good[..len]).unwrap()[3] & 0x0f, 1, "{len} bytes");
+    }
+    for len in [64, 0x80, 0xc0] {
+        let mut bytes = good[..12].to_vec();
+        bytes.push(len);
+        bytes.extend(vec![b'a'; len.into()]);
+        bytes.extend_from_slice(b"\x03ray\x00\x00\x01\x00\x01");
+        assert_eq!(answer(&zone(), &bytes).unwrap()[3] & 0x0f, 1, "a label of {len} bytes");
     }
     for opcode in 1..16 {
         let mut bytes = good.clone();
@@ -216,18 +230,22 @@ fn speaks_edns_to_those_who_do() {
 }
 
 fn zone() -> Zone {
+    Zone::new(hosts())
+}
+
+fn hosts() -> Vec<Host> {
     let host = |host: &str, network: &str, v4: Option<&str>, v6: &str| Host {
         host: host.parse().unwrap(),
         network: network.parse().unwrap(),
         v4: v4.map(|v4| v4.parse().unwrap()),
         v6: v6.parse().unwrap(),
     };
-    Zone::new([
+    vec![
         host("nas", "home", Some("100.64.0.2"), "200::2"),
         host("alice", "home", Some("100.64.0.3"), "200::3"),
         host("v6only", "home", None, "200::4"),
         host("alice", "attic", Some("100.64.0.9"), "200::9"),
-    ])
+    ]
 }
 
 fn query(name: &str, qtype: u16, class: u16) -> Vec<u8> {

@@ -74,6 +74,20 @@ fn completes_a_checksum_that_the_host_left_open() {
 }
 
 #[test]
+fn a_udp_segment_never_claims_to_have_no_checksum() {
+    let (src, dst) = FAMILIES[0];
+    let mut payload = vec![0; 8];
+    let built = packet::udp::build((ip(src), 5000).into(), (ip(dst), 6000).into(), &payload).unwrap();
+    // With its own checksum as payload, the sum over the segment comes out as zero.
+    payload[..2].copy_from_slice(&built[26..28]);
+    payload.extend_from_slice(&payload.clone());
+    let mut whole = packet::udp::build((ip(src), 5000).into(), (ip(dst), 6000).into(), &payload).unwrap();
+    let mut sums = Vec::new();
+    split(&mut whole, UDP, 8, |segment| sums.push([segment[26], segment[27]])).unwrap();
+    assert_eq!(sums, [[0xff, 0xff]; 2]);
+}
+
+#[test]
 fn refuses_offload_fields_that_contradict_the_packet() {
     let tcp = Tcp { src: "100.64.0.1", dst: "100.64.0.2", seq: 1, flags: ACK, payload: b"payload" }.build();
     let none = |_: &[u8]| panic!("nothing may come out");
