@@ -39,7 +39,8 @@ pub(crate) fn all_online(lab: &Lab, nodes: u32) {
     for number in 1..=nodes {
         let node = format!("n{number}");
         until(PATIENCE, &format!("{node} sees all {nodes} members"), || {
-            members(lab, &node).iter().filter(|m| m["state"] == "online" || m["state"] == "me").count() == nodes as usize
+            members(lab, &node).iter().filter(|m| m["state"] == "online" || m["state"] == "me").count()
+                == nodes as usize
         });
     }
 }

@@ -3,7 +3,9 @@
 use nix::sys::signal::Signal;
 use ray_tests::lab::{LabConfig, Process};
 
-use crate::support::{PATIENCE, address, all_online, memberships, network, network_in, pings, ray, start, status, until};
+use crate::support::{
+    PATIENCE, address, all_online, memberships, network, network_in, pings, ray, start, status, until,
+};
 
 #[test]
 fn restarting_every_process_keeps_identities_addresses_and_membership() {

@@ -13,7 +13,10 @@ use iroh::{
     address_lookup::{AddrFilter, PkarrPublisher, PkarrResolver},
     endpoint::{Builder, Connection, Incoming, QuicTransportConfig, VarInt, presets},
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 
 use super::{Link, Links, MeshError, MeshEvent, alpn, close, dial::Dialler, gate::Gate, join};
 use crate::ident::{PeerId, is_mesh_address};
@@ -28,6 +31,8 @@ const INITIAL_MTU: u16 = 1400;
 const DATAGRAM_BUFFER: usize = 2_500_000;
 /// Connections of strangers that are served at once; one more is turned away.
 const JOINS_MAX: usize = 32;
+/// An orderly end waits so long for peers that do not answer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Handshakes under way at once.
 const HANDSHAKES_MAX: usize = 256;
 
@@ -135,9 +140,18 @@ impl Mesh {
         self.dialler.dials(peer)
     }
 
-    /// Ends all links in order and frees the sockets.
+    /// Ends all links in order, once their peers have read what was said, and frees the sockets.
     pub async fn close(&self) {
+        self.gate.replace(BTreeSet::new());
         self.dialler.replace(self, &BTreeSet::new());
+        let mut changes = self.links.watch();
+        for link in self.links.all() {
+            link.finish();
+        }
+        let ended = async { while !self.links.all().is_empty() && changes.changed().await.is_ok() {} };
+        if timeout(CLOSE_TIMEOUT, ended).await.is_err() {
+            tracing::debug!("closing before every peer has read what was said");
+        }
         self.endpoint.close().await;
     }
 

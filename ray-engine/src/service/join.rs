@@ -130,7 +130,7 @@ impl Core {
         }
         let invite = *invite;
         network.ledger.check_invite(&invite, now()).map_err(refusal)?;
-        self.take_entry(room, entry).map_err(|_| JoinRefusal::Internal)?;
+        self.take_entry(room, entry.clone()).map_err(|_| JoinRefusal::Internal)?;
         let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
         let Some(member) = network.ledger.roster().get(&peer) else {
             return Err(network
@@ -139,7 +139,7 @@ impl Core {
                 .map_or_else(refusal, |_| JoinRefusal::EntryInvalid));
         };
         tracing::info!(network = %network.name(), host = %member.hostname, peer = %peer.short(), "seated a member");
-        self.announce(room);
+        self.publish(room, &entry);
         self.apply();
         Ok(())
     }

@@ -3,7 +3,7 @@
 use ray_ipc::control::{LeaveReply, LeaveRequest};
 
 use super::{Core, Result, failure, now};
-use crate::{ledger::Action, mesh::wire::LinkMessage};
+use crate::ledger::Action;
 
 impl Core {
     pub(super) fn leave(&mut self, request: &LeaveRequest) -> Result<LeaveReply> {
@@ -11,21 +11,12 @@ impl Core {
         let (room, name) = (network.room(), network.name().to_string());
         let entry =
             network.ledger.author(&self.key, Action::Leave, now()).map_err(|error| failure::author(&name, &error))?;
-        let others: Vec<_> = self
-            .mesh
-            .links()
-            .all()
-            .into_iter()
-            .filter(|link| network.ledger.roster().is_member(&link.peer()))
-            .collect();
-        let message = LinkMessage::Entries { room: room.0, entries: vec![entry.bytes().to_vec()] };
+        let told = self.linked_members(room).len();
         // On disk first: a crash from here on finds this node off the roster and forgets the network at the next start.
-        self.take_entry(room, entry).map_err(|error| failure::store(&error))?;
-        for link in &others {
-            link.say(message.clone());
-        }
+        self.take_entry(room, entry.clone()).map_err(|error| failure::store(&error))?;
+        self.publish(room, &entry);
         tokio::task::block_in_place(|| self.remove_network(room)).map_err(|error| failure::store(&error))?;
         self.apply();
-        Ok(LeaveReply { name, told: u32::try_from(others.len()).unwrap_or(u32::MAX) })
+        Ok(LeaveReply { name, told: u32::try_from(told).unwrap_or(u32::MAX) })
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use super::Core;
 use crate::{
     ident::RoomId,
-    ledger::{self, EntryError, EntryId, limits::ANSWER_ENTRIES_MAX},
+    ledger::{self, EntryError, EntryId, VerifiedEntry, limits::ANSWER_ENTRIES_MAX},
     mesh::{
         Link,
         wire::{LinkMessage, SharedNetwork},
@@ -53,12 +53,27 @@ impl Core {
         self.address(link);
     }
 
-    /// Tells the linked members of a network that its ledger has grown.
+    /// Hands an entry of our own making, or of a joiner that we seated, to the linked members at once: nobody else has it.
+    pub(super) fn publish(&self, room: RoomId, entry: &VerifiedEntry) {
+        for link in self.linked_members(room) {
+            link.say(LinkMessage::Entries { room: room.0, entries: vec![entry.bytes().to_vec()] });
+        }
+    }
+
+    /// Tells the linked members of a network that its ledger has grown; who lacks something asks.
     pub(super) fn announce(&self, room: RoomId) {
         let Some(network) = self.network(room) else { return };
-        for link in self.mesh.links().all().iter().filter(|link| network.has(&link.peer())) {
+        for link in self.linked_members(room) {
             link.say(LinkMessage::Heads { room: room.0, heads: network.heads() });
         }
+    }
+
+    /// The links to members of a network.
+    pub(super) fn linked_members(&self, room: RoomId) -> Vec<Arc<Link>> {
+        let Some(network) = self.network(room) else { return Vec::new() };
+        let mut links = self.mesh.links().all();
+        links.retain(|link| network.has(&link.peer()));
+        links
     }
 
     pub(super) fn listen(&mut self, link: &Arc<Link>, message: LinkMessage) {
