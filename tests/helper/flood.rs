@@ -103,7 +103,7 @@ impl<'a> Flood<'a> {
                 self.hang_up();
             }
         }
-        println!("closed, refused, greeted, done: {:?}", self.fates);
+        eprintln!("closed, refused, greeted, done: {:?}", self.fates);
         assert!(self.fates.iter().all(|count| *count > 50), "every fate must be met often: {:?}", self.fates);
     }
 

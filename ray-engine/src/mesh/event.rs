@@ -34,8 +34,6 @@ pub enum JoinRefusal {
     InviteUsedUp,
     /// The redeem entry is not what the rules allow.
     EntryInvalid,
-    /// The network is full.
-    Full,
     /// The member cannot store the entry.
     Internal,
 }
@@ -47,7 +45,6 @@ impl fmt::Display for JoinRefusal {
             Self::InviteExpired => "the invite has expired",
             Self::InviteUsedUp => "the invite has been used up",
             Self::EntryInvalid => "the entry that redeems the invite was not accepted",
-            Self::Full => "the network is full",
             Self::Internal => "the member could not record the join",
         })
     }

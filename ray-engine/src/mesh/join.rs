@@ -153,3 +153,35 @@ async fn decide(
 async fn refuse(tx: &mut SendStream, refusal: JoinRefusal) -> Result<(), MeshError> {
     stream::send::<ANSWER_MAX, _>(tx, &JoinAnswer::Refused(refusal)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use data_encoding::HEXLOWER;
+    use ray_ipc::codec;
+
+    use super::*;
+
+    #[test]
+    fn frozen_vectors() {
+        let ask = JoinRequest::Ask { room: [0x11; 32], invite: [0x22; 32], proof: [0x33; 64] };
+        let hex = format!("00000000{}{}{}", "11".repeat(32), "22".repeat(32), "33".repeat(64));
+        assert_eq!(HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&ask).unwrap()), hex);
+        let redeem = JoinRequest::Redeem { entry: vec![7, 8] };
+        assert_eq!(HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&redeem).unwrap()), "0100000002000000000000000708");
+
+        for (answer, hex) in [
+            (
+                JoinAnswer::Offer { entries: vec![vec![9]], more: true },
+                "000000000100000000000000010000000000000009".to_owned() + "01",
+            ),
+            (JoinAnswer::Seated, "01000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::InviteUnknown), "0200000000000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::InviteExpired), "0200000001000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::InviteUsedUp), "0200000002000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::EntryInvalid), "0200000003000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::Internal), "0200000004000000".to_owned()),
+        ] {
+            assert_eq!(HEXLOWER.encode(&codec::encode::<ANSWER_MAX, _>(&answer).unwrap()), hex, "{answer:?}");
+        }
+    }
+}

@@ -1,3 +1,5 @@
+//! Tests of the policy file.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of the policy.
+
 use ray_ipc::helper::LinkState;
 
 use super::*;
