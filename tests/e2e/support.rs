@@ -87,8 +87,11 @@ pub(crate) fn member(lab: &Lab, node: &str, host: &str) -> Value {
     found.unwrap_or_else(|| panic!("{node} knows no member {host}"))
 }
 
+/// A network, and each member's id, host name and address.
+pub(crate) type Membership = (String, Vec<(String, String, String)>);
+
 /// What a node is in and who else is, without anything that moves by itself.
-pub(crate) fn memberships(lab: &Lab, node: &str) -> Vec<(String, Vec<(String, String, String)>)> {
+pub(crate) fn memberships(lab: &Lab, node: &str) -> Vec<Membership> {
     let output = try_ray(lab, node, &["status"]);
     let Ok(status) = output.json() else { return Vec::new() };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
