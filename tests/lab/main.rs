@@ -1,5 +1,6 @@
 //! Tests of the lab itself, with hosts that run nothing but what a test puts there. They need root.
 
+
 mod commands;
 mod hosts;
 mod infra;

@@ -20,11 +20,9 @@ const BODY_LEN_MAX: u64 = 1024 * 1024;
 pub fn serve(address: SocketAddr) -> Result<(), ToolError> {
     let listener = TcpListener::bind(address).map_err(failed(format!("listening on {address}")))?;
     println(&format!("listening on {address}"));
-    for stream in listener.incoming() {
-        // Each client's troubles are its own.
-        if let Ok(stream) = stream {
-            thread::spawn(move || answer(stream));
-        }
+    // Each client's troubles are its own.
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || answer(stream));
     }
     Ok(())
 }
