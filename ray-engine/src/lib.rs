@@ -8,9 +8,24 @@
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
 //! | 2 | [`route`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
-//! | 4 | `tun`, `mesh`, `store`, `host` | one external world each |
-//! | 5 | `forward`, `service` | tasks |
-//! | 6 | `control` | the control socket |
-//! | 7 | `engine` | wiring |
+//! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`] | one external world each |
+//! | 5 | [`forward`], [`service`] | tasks |
+//! | 6 | [`control`] | the control socket |
+//! | 7 | [`engine`] | wiring |
 
+pub mod config;
+pub mod control;
+pub mod dns;
+pub mod engine;
+pub mod forward;
+pub mod host;
 pub mod ident;
+pub mod ledger;
+pub mod mesh;
+pub mod packet;
+pub mod plane;
+pub mod probe;
+pub mod route;
+pub mod service;
+pub mod store;
+pub mod tun;

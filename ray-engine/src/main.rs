@@ -1,2 +1,104 @@
-//! Entry of the engine.
-fn main() {}
+//! Entry of the engine: arguments, the refusal to run with privilege, logging, then the runtime.
+
+use std::{error::Error, path::PathBuf, process::ExitCode};
+
+use ray_engine::engine::{self, Options};
+use tracing_subscriber::EnvFilter;
+
+const USAGE: &str = "\
+usage: ray-engine [--config PATH] [--state-dir PATH] [--socket PATH] [--helper-socket PATH]
+
+The unprivileged half of Rayfish. Run it as user rayfish, without any capability; it asks ray-helper for the TUN device.
+
+  --config PATH         settings (default /etc/rayfish/engine.toml)
+  --state-dir PATH      identity and networks (default /var/lib/rayfish)
+  --socket PATH         where `ray` connects (default /run/rayfish/engine/ray.sock)
+  --helper-socket PATH  where ray-helper listens (default /run/rayfish/helper.sock)
+  --version, --help
+
+RAY_LOG sets what is logged to stderr (default \"info\"), in the form of tracing's EnvFilter.
+";
+
+/// iroh and noq build a span for each packet they send when their targets are on.
+const DEFAULT_LOG: &str = "info,iroh=warn,noq=warn,noq_proto=warn,netwatch=warn,n0_dns_resolver=warn";
+
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(Parsed::Run(options)) => options,
+        Ok(Parsed::Print(text)) => {
+            print(&text);
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprint!("error: {problem}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let filter = std::env::var("RAY_LOG").unwrap_or_else(|_| DEFAULT_LOG.to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("caused by: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    engine::refuse_privilege()?;
+    // One worker more than a single-core host has keeps acknowledgements going while a link seals packets.
+    let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
+    runtime.block_on(engine::run(options))?;
+    Ok(())
+}
+
+enum Parsed {
+    Run(Options),
+    Print(String),
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Parsed, String> {
+    let mut options = Options::default();
+    while let Some(arg) = args.next() {
+        let mut path = || args.next().map(PathBuf::from).ok_or_else(|| format!("{arg} needs a path"));
+        match arg.as_str() {
+            "--config" => options.config = path()?,
+            "--state-dir" => options.state_dir = path()?,
+            "--socket" => options.socket = path()?,
+            "--helper-socket" => options.helper_socket = path()?,
+            "--version" => return Ok(Parsed::Print(format!("ray-engine {}\n", env!("CARGO_PKG_VERSION")))),
+            "--help" | "-h" => return Ok(Parsed::Print(USAGE.to_owned())),
+            other => return Err(format!("unknown argument {other:?}")),
+        }
+    }
+    Ok(Parsed::Run(options))
+}
+
+#[allow(clippy::print_stdout, reason = "the answer to --help and --version is the program's output")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_arguments_that_mean_nothing() {
+        for args in [&["--sokcet", "/x"][..], &["--config"], &["stray"]] {
+            assert!(parse(args.iter().map(ToString::to_string)).is_err(), "{args:?}");
+        }
+    }
+}

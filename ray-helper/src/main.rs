@@ -1,2 +1,157 @@
-//! Entry of the helper.
-fn main() {}
+//! Entry of the helper: preconditions, then the socket, then confinement, then service.
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    io::{self, Write},
+    path::{self, Path},
+    process::ExitCode,
+};
+
+use nix::sys::{
+    signal::{SigSet, Signal},
+    signalfd::{SfdFlags, SignalFd},
+};
+use ray_helper::{
+    account::{self, Account, AccountError, PASSWD_PATH},
+    apply::{Failure, Host},
+    args::{self, Command, HELP},
+    config::{self, Config},
+    confine::{self, ConfineError},
+    listen::{ListenError, Listener},
+    log,
+    serve::Server,
+    sys::{netlink::Netlink, process},
+    trust::{self, TrustError},
+};
+
+const EXIT_RUNTIME: u8 = 1;
+const EXIT_USAGE: u8 = 2;
+
+/// Why the helper stops, with what the administrator can do about it.
+struct Stop {
+    code: u8,
+    cause: Box<dyn Error>,
+    hint: Option<String>,
+}
+
+fn main() -> ExitCode {
+    match args::parse(env::args_os().skip(1)) {
+        Ok(Command::Help) => print(HELP),
+        Ok(Command::Version) => print(concat!("ray-helper ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Serve { policy, socket }) => match serve(&policy, &socket) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(stop) => report(&stop),
+        },
+        Err(error) => report(&Stop::usage(error, "run: ray-helper --help".into())),
+    }
+}
+
+fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
+    process::close_inherited().map_err(Stop::runtime)?;
+    let signals = block_signals().map_err(Stop::runtime)?;
+    let (config, engine) = read_policy(policy)?;
+    confine::require_net_admin()?;
+    let socket = path::absolute(socket).map_err(Stop::runtime)?;
+    let listener = Listener::bind(&socket, engine)?;
+    confine::confine()?;
+    let netlink = Netlink::open().map_err(Stop::runtime)?;
+    let mut host = Host { netlink, config, engine };
+    host.sweep()?;
+    log::line(format_args!("serving uid {} at {}", engine.uid, socket.display()));
+    Server::new(host, listener, signals).run().map_err(Stop::runtime)?;
+    log::line(format_args!("everything undone, ending"));
+    Ok(())
+}
+
+/// From here on these signals are read, not suffered, so that everything is undone before the end.
+fn block_signals() -> nix::Result<SignalFd> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+fn read_policy(path: &Path) -> Result<(Config, Account), Stop> {
+    let config = config::parse(&trust::read(path)?)
+        .map_err(|error| Stop::usage(error, format!("correct {}", path.display())))?;
+    let passwd = fs::read_to_string(PASSWD_PATH).map_err(Stop::runtime)?;
+    let engine = account::resolve(&config.engine_user, &passwd)?;
+    Ok((config, engine))
+}
+
+fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_RUNTIME),
+    }
+}
+
+fn report(stop: &Stop) -> ExitCode {
+    log::line(format_args!("error: {}", stop.cause));
+    let mut source = stop.cause.source();
+    while let Some(cause) = source {
+        log::line(format_args!("caused by: {cause}"));
+        source = cause.source();
+    }
+    if let Some(hint) = &stop.hint {
+        log::line(format_args!("hint: {hint}"));
+    }
+    ExitCode::from(stop.code)
+}
+
+impl Stop {
+    fn runtime(cause: impl Error + 'static) -> Self {
+        Self { code: EXIT_RUNTIME, cause: Box::new(cause), hint: None }
+    }
+
+    fn usage(cause: impl Error + 'static, hint: String) -> Self {
+        Self { code: EXIT_USAGE, cause: Box::new(cause), hint: Some(hint) }
+    }
+}
+
+impl From<TrustError> for Stop {
+    fn from(error: TrustError) -> Self {
+        let hint = error.hint();
+        Self::usage(error, hint)
+    }
+}
+
+impl From<AccountError> for Stop {
+    fn from(error: AccountError) -> Self {
+        let hint = match &error {
+            AccountError::Unknown { .. } => "create the engine's user, or correct engine_user in the policy",
+            AccountError::Root { .. } => "name the unprivileged user that runs ray-engine",
+        };
+        Self::usage(error, hint.into())
+    }
+}
+
+impl From<ListenError> for Stop {
+    fn from(error: ListenError) -> Self {
+        let hint = error.hint();
+        Self { code: EXIT_RUNTIME, cause: Box::new(error), hint: Some(hint) }
+    }
+}
+
+impl From<ConfineError> for Stop {
+    fn from(error: ConfineError) -> Self {
+        let hint = match &error {
+            ConfineError::NotNetAdmin => Some("start the helper as root, or as a service with that capability".into()),
+            ConfineError::Capabilities(_)
+            | ConfineError::Process { .. }
+            | ConfineError::WorkingDirectory(_)
+            | ConfineError::NotConfined => None,
+        };
+        Self { code: EXIT_RUNTIME, cause: Box::new(error), hint }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::runtime(failure)
+    }
+}

@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    io::{IoSlice, IoSliceMut},
+    io::IoSliceMut,
     os::{
         fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::net::UnixDatagram,
@@ -105,4 +105,51 @@ pub fn recv(socket: &UnixDatagram, buffer: &mut [u8]) -> Result<Received, RecvEr
         return Err(RecvError::DataTruncated);
     }
     Ok(Received { len, fds })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use nix::{
+        fcntl::{FcntlArg, FdFlag, fcntl},
+        sys::socket::{AddressFamily, SockFlag, SockType, socketpair},
+    };
+
+    use super::*;
+
+    #[test]
+    fn receives_descriptors_closed_on_exec() {
+        let (left, right) = pair();
+        send(&left, b"queues", &[left.as_fd(), right.as_fd()]).unwrap();
+        let mut buffer = [0u8; 16];
+        let received = recv(&right, &mut buffer).unwrap();
+        assert_eq!(&buffer[..received.len], b"queues");
+        assert_eq!(received.fds.len(), 2);
+        for fd in received.fds {
+            let flags = FdFlag::from_bits_truncate(fcntl(&fd, FcntlArg::F_GETFD).unwrap());
+            assert!(flags.contains(FdFlag::FD_CLOEXEC));
+        }
+    }
+
+    #[test]
+    fn refuses_more_descriptors_than_the_protocol_allows() {
+        let (left, right) = pair();
+        send(&left, b"x", &[left.as_fd(); FDS_MAX + 1]).unwrap();
+        assert!(matches!(recv(&right, &mut [0u8; 16]), Err(RecvError::FdsTruncated)));
+        send(&left, b"x", &[left.as_fd(); FDS_MAX + 9]).unwrap();
+        assert!(matches!(recv(&right, &mut [0u8; 16]), Err(RecvError::FdsTruncated)));
+    }
+
+    #[test]
+    fn refuses_a_message_longer_than_the_buffer() {
+        let (left, right) = pair();
+        send(&left, &[0u8; 17], &[]).unwrap();
+        assert!(matches!(recv(&right, &mut [0u8; 16]), Err(RecvError::DataTruncated)));
+    }
+
+    fn pair() -> (UnixDatagram, UnixDatagram) {
+        let (left, right) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        (left.into(), right.into())
+    }
 }

@@ -147,7 +147,8 @@ fn owner() -> (Child, String) {
 
     let (read_end, write_end) = std::io::pipe().unwrap();
     let owner = Command::new("sleep").arg("4720").stdout(write_end.try_clone().unwrap()).spawn().unwrap();
-    Command::new(supervisor).arg("supervise").stdin(read_end).stdout(Stdio::null()).spawn().unwrap();
+    let mut lab = Command::new(supervisor).arg("supervise").stdin(read_end).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::spawn(move || lab.wait());
     writeln!(&write_end, "{boot}").unwrap();
     drop(write_end);
     wait_until(DEADLINE, "the lab answers", || Lab::attach(&name).is_ok_and(|lab| lab.status().is_ok())).unwrap();

@@ -1,34 +1,27 @@
-//! Finds the workspace's programs beside the running one, and builds a missing one.
+//! Finds the programs under test, and builds one that is missing or older than its sources.
 
 use std::{
-    env,
+    collections::BTreeSet,
+    env, fs, io,
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
+    time::SystemTime,
 };
 
-/// Path of the program `name` (`ray`, `ray-helper`, `ray-engine`, `ray-lab`) of the same build as the running one.
+/// The path of the program `name`, in the same target directory and profile as the running test.
 ///
-/// # Panics
-/// When the program is missing and cannot be built: no test that needs it can say anything then.
-#[allow(clippy::panic)]
+/// `cargo test --workspace` has built it already; a test of this package alone has not, and must not test yesterday's.
 pub fn path(name: &str) -> PathBuf {
+    static CHECKED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut checked = CHECKED.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let directory = directory().unwrap_or_else(|error| panic!("finding the running program: {error}"));
-    let path = directory.join(name);
-    if !path.exists() {
-        build(name, &directory);
+    let program = directory.join(name);
+    if checked.insert(name.to_owned()) && is_stale(&program, package(name)) {
+        build(package(name), &directory);
+        assert!(program.is_file(), "{} is missing after it was built", program.display());
     }
-    assert!(path.exists(), "{} is missing and building it did not help", path.display());
-    path
-}
-
-/// Where cargo puts the programs of this build: tests run one level deeper, in `deps`.
-pub fn directory() -> std::io::Result<PathBuf> {
-    let mut directory = env::current_exe()?;
-    directory.pop();
-    if directory.ends_with("deps") {
-        directory.pop();
-    }
-    Ok(directory)
+    program
 }
 
 /// The package that holds the program `name`.
@@ -40,19 +33,57 @@ pub fn package(name: &str) -> &str {
     }
 }
 
-#[allow(clippy::panic)]
-fn build(name: &str, directory: &Path) {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "-p", package(name)]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    if directory.ends_with("release") {
-        cargo.arg("--release");
+/// `target/<profile>`: a test is in `deps` below it, a program of this package in it.
+pub fn directory() -> io::Result<PathBuf> {
+    let mut directory = env::current_exe()?;
+    directory.pop();
+    if directory.ends_with("deps") {
+        directory.pop();
     }
+    Ok(directory)
+}
+
+fn is_stale(program: &Path, package: &str) -> bool {
+    let Ok(built) = fs::metadata(program).and_then(|metadata| metadata.modified()) else { return true };
+    let workspace = workspace();
+    [package, "ray-ipc"]
+        .map(|member| if member == "ray-tests" { "tests" } else { member })
+        .iter()
+        .any(|member| is_newer(&workspace.join(member).join("src"), built).unwrap_or(false))
+}
+
+/// Whether any file below `directory` was written after `built`.
+fn is_newer(directory: &Path, built: SystemTime) -> io::Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let newer = match entry.file_type()?.is_dir() {
+            true => is_newer(&entry.path(), built)?,
+            false => entry.metadata()?.modified()? > built,
+        };
+        if newer {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn build(package: &str, directory: &Path) {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--bins", "--package", package]).current_dir(workspace());
     if let Some(target) = directory.parent() {
-        cargo.env("CARGO_TARGET_DIR", target);
+        command.arg("--target-dir").arg(target);
     }
-    match cargo.status() {
-        Ok(status) if status.success() => {}
-        Ok(status) => panic!("building {name}: cargo ended with {status}"),
-        Err(error) => panic!("building {name}: running cargo: {error}"),
+    match directory.file_name().and_then(|profile| profile.to_str()) {
+        Some("debug") | None => {}
+        Some(profile) => {
+            command.args(["--profile", profile]);
+        }
     }
+    let status = command.status().unwrap_or_else(|error| panic!("starting cargo to build {package}: {error}"));
+    assert!(status.success(), "building {package}: {status}");
+}
+
+fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }

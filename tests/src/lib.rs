@@ -8,18 +8,24 @@
 //! | [`infra`] | the lab's small Internet: a relay and a pkarr server |
 //! | [`tool`] | ping, DNS, HTTP and the like, so that a lab needs no program that a host may lack |
 //! | [`demo`] | the newcomer's show |
+//! | [`live_helper`] | a helper in a namespace of its own, and the engine's side of its socket |
+//! | [`binaries`] | finds the programs under test |
 //! | [`cli`] | the command line of `ray-lab` |
 //!
 //! A lab is a tree of processes under one PID namespace. Nothing in it has a name on the host: no file, no mount, no
 //! interface, no `/run/netns` entry; the only trace is the supervisor's abstract socket, which dies with it.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+#[allow(clippy::panic, reason = "test support: a program that cannot be built ends the test")]
 pub mod binaries;
 pub mod cli;
 pub mod demo;
 pub mod infra;
 pub mod lab;
+#[allow(unsafe_code, reason = "one thread takes on another uid")]
+#[allow(clippy::expect_used, clippy::panic, reason = "test support: what goes wrong here ends the test")]
+pub mod live_helper;
 pub mod node;
 pub mod supervisor;
 pub mod tool;

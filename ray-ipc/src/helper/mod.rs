@@ -11,6 +11,9 @@
 //!                   └──────────────────┴───────Release──────────┴────────────────────────┘
 //! ```
 //!
+//! `SetAddresses` may be repeated in `Addressed` and `Up`, where it leaves the phase as it is: a node's IPv4 address can
+//! move when it joins another network. The kernel forgets the routes of a link that goes down.
+//!
 //! A request out of its phase, an unknown tag, surplus bytes or any descriptor sent to the helper is a *violation*: the
 //! helper closes the connection. A well-formed request that policy forbids is a *refusal*: a typed answer, and nothing changes.
 

@@ -1,0 +1,148 @@
+//! The arguments of `ray` itself and the list of its verbs.
+
+use std::path::PathBuf;
+
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+
+use crate::cmd;
+
+/// clap has no groups of subcommands, so the overview is written by hand; a test holds it to the list of verbs.
+const OVERVIEW: &str = "\
+{about}
+
+Usage: ray [OPTIONS] COMMAND
+
+Start:
+  create NAME        Found a network; this host becomes its coordinator
+  join CODE          Enter a network with an invite
+  up                 Bring the data plane up: device, addresses, routes, links
+  down               Take the data plane down; membership and identity stay
+
+Networks:
+  invite [NETWORK]   Make an invite for other hosts
+  leave NETWORK      Leave a network for good
+
+Look:
+  status             Show networks, peers and how each is reached
+  ping TARGET        Measure the way to a peer through the tunnel
+  version            Show the releases of ray and of the running engine
+
+Shell:
+  completions SHELL  Print a completion script for bash, zsh or fish
+  help COMMAND       Show the help of a command
+
+Global options:
+{options}
+
+Exit codes: 0 ok, 1 other, 2 usage, 3 timeout, 4 not permitted, 5 engine or
+  helper not running, 6 not found or ambiguous, 7 refused by policy or remote{after-help}";
+
+const EXAMPLES: &str = "\
+Examples:
+  ray create home && ray invite home
+  ray status --json";
+
+/// A peer-to-peer mesh VPN: no server, no account, no privileged network process
+#[derive(Debug, Parser)]
+#[command(
+    name = "ray",
+    version,
+    color = ColorChoice::Never,
+    help_template = OVERVIEW,
+    after_help = EXAMPLES,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Answer with one JSON object on stdout, also for errors
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Only what was asked for: no confirmations and no hints
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Colours: auto (terminal without NO_COLOR), always, never
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub(crate) color: ColorWhen,
+    /// The engine's control socket (also: RAY_SOCKET)
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Create(cmd::create::Create),
+    Join(cmd::join::Join),
+    Up(cmd::up::Up),
+    Down(cmd::down::Down),
+    Invite(cmd::invite::Invite),
+    Leave(cmd::leave::Leave),
+    Status(cmd::status::Status),
+    Ping(cmd::ping::Ping),
+    Version(cmd::version::Version),
+    Completions(cmd::completions::Completions),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// One screen: what fits a terminal of common height without scrolling.
+    const HELP_LINES_MAX: usize = 40;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_overview_lists_every_verb() {
+        let overview = Cli::command().render_help().to_string();
+        for verb in Cli::command().get_subcommands() {
+            let start = format!("\n  {} ", verb.get_name());
+            assert!(overview.contains(&start), "{} is missing in the overview", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn every_help_fits_one_screen_and_ends_with_two_examples() {
+        let mut root = Cli::command();
+        root.build();
+        let verbs: Vec<_> = root.get_subcommands().filter(|verb| verb.get_name() != "help").cloned().collect();
+        for mut command in verbs.into_iter().chain([root]) {
+            let help = command.render_help().to_string();
+            let name = command.get_name();
+            assert!(help.lines().count() <= HELP_LINES_MAX, "help of {name} has {} lines", help.lines().count());
+            let widest = help.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(80), "help of {name} is {widest:?} columns wide:\n{help}");
+            let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{name} has no examples"));
+            let examples: Vec<_> = examples.trim_end().lines().collect();
+            assert_eq!(examples.len(), 2, "examples of {name}: {examples:?}");
+            assert!(examples.iter().all(|line| line.contains("ray ")), "examples of {name}: {examples:?}");
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `ray status`: the verdict first, then what is wrong with its remedy, then the peers.
+
+use std::collections::BTreeMap;
+
+use ray_ipc::control::{HelperState, MemberState, MemberStatus, NetworkStatus, PathState, StatusReply};
+
+use super::{
+    counted,
+    device::device,
+    engine,
+    measure::{age, bytes, rtt},
+    table::{Cell, Row, aligned},
+};
+use crate::{
+    escape::escape,
+    json::is_up,
+    output::{Palette, Role},
+};
+
+const HEADINGS: [&str; 6] = ["HOST", "ADDRESS", "PATH", "RTT", "SENT/RECEIVED", "SEEN"];
+
+pub(crate) fn all(status: &StatusReply, verbose: bool, palette: Palette) -> String {
+    let mut text = verdict(status, palette);
+    for warning in warnings(status) {
+        text.push_str(&format!("{} {warning}\n", palette.paint(Role::Warn, "!")));
+    }
+    if verbose {
+        text.push('\n');
+        text.push_str(&details(status));
+    }
+    if status.networks.is_empty() {
+        text.push_str("\nno network yet: `ray create NAME` founds one, `ray join CODE` enters one\n");
+    }
+    for network in &status.networks {
+        text.push('\n');
+        text.push_str(&network_text(network, is_up(status), verbose, palette));
+    }
+    text
+}
+
+/// The first line: what works.
+pub(crate) fn verdict(status: &StatusReply, palette: Palette) -> String {
+    let state = match (is_up(status), status.wanted_up) {
+        (true, _) => palette.paint(Role::Ok, "up"),
+        (false, true) => palette.paint(Role::Bad, "not up"),
+        (false, false) => palette.paint(Role::Warn, "down"),
+    };
+    let mut parts = vec![state, counted(status.networks.len(), "network")];
+    if is_up(status) {
+        parts.push(Peers::of(&status.networks).to_string());
+    }
+    parts.push(match status.helper {
+        HelperState::Connected => "helper ok".to_owned(),
+        HelperState::Missing { .. } => palette.paint(Role::Bad, "helper missing"),
+    });
+    format!("{}\n", parts.join(" · "))
+}
+
+/// What a user should know, with the remedy.
+fn warnings(status: &StatusReply) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let HelperState::Missing { reason } = &status.helper {
+        warnings.push(format!("no helper: {} → systemctl start rayfish-helper", escape(reason)));
+    }
+    if !status.wanted_up {
+        warnings.push("no packets flow → ray up".to_owned());
+    }
+    warnings.extend(status.warnings.iter().map(|warning| escape(warning).into_owned()));
+    warnings
+}
+
+fn details(status: &StatusReply) -> String {
+    let mut text = format!("engine  {}\n", engine::one_line(&status.engine));
+    if let Some(tun) = &status.tun {
+        text.push_str(&format!("device  {}\n", device(tun)));
+    }
+    for address in &status.underlay {
+        text.push_str(&format!("bound   {}\n", escape(address)));
+    }
+    for drop in &status.drops {
+        text.push_str(&format!("drops   {} {}\n", drop.packets, escape(&drop.reason)));
+    }
+    text
+}
+
+fn network_text(network: &NetworkStatus, up: bool, verbose: bool, palette: Palette) -> String {
+    let name = escape(&network.name);
+    let role = if network.coordinator { " · coordinator" } else { "" };
+    let members = counted(network.members.len(), "member");
+    let mut text = format!("{}{role} · {members}\n", palette.paint(Role::Name, &name));
+    if verbose {
+        text.push_str(&format!("  room id {}\n", escape(&network.room_id)));
+    }
+    // While nothing flows, a list of peers would only look as if something did.
+    if up || verbose {
+        let mut rows = vec![headings()];
+        let (me, others): (Vec<_>, Vec<_>) = network.members.iter().partition(|member| member.me);
+        rows.extend(me.into_iter().chain(others).map(|member| row(member, verbose)));
+        text.push_str(&aligned(&rows, palette));
+    }
+    if network.members.iter().all(|member| member.me) {
+        text.push_str(&format!("  nobody else yet → ray invite {name}\n"));
+    }
+    text
+}
+
+fn headings() -> Row {
+    let cells = HEADINGS.iter().map(|heading| Cell::new(Role::Dim, *heading)).collect();
+    Row { mark: Cell::plain(" "), cells, below: vec![] }
+}
+
+fn row(member: &MemberStatus, verbose: bool) -> Row {
+    let address = member.v4.map_or_else(|| "-".to_owned(), |v4| v4.to_string());
+    let mut cells = vec![Cell::new(Role::Name, escape(&member.hostname)), Cell::plain(address)];
+    let (mark, state) = state_cells(&member.state);
+    cells.extend(state);
+    let mut below = Vec::new();
+    if verbose || member.v4.is_none() {
+        below.push(format!("v6   {}", member.v6));
+    }
+    if verbose {
+        below.push(format!("name {}", escape(&member.fqdn)));
+        below.push(format!("id   {}", escape(&member.endpoint_id)));
+        below.extend(via(&member.state));
+    }
+    Row { mark, cells, below }
+}
+
+/// The mark and the columns from PATH on.
+fn state_cells(state: &MemberState) -> (Cell, Vec<Cell>) {
+    match state {
+        MemberState::Me => (Cell::plain(" "), vec![Cell::new(Role::Dim, "me")]),
+        MemberState::Online { path, rtt_us, since_s: _, tx_bytes, rx_bytes } => {
+            let (role, mark, name) = match path {
+                PathState::Direct { .. } => (Role::Ok, "●", "direct"),
+                PathState::Relay { .. } => (Role::Warn, "◐", "relay"),
+                PathState::Unsettled => (Role::Warn, "◌", "unsettled"),
+            };
+            let cells = vec![
+                Cell::new(role, name),
+                Cell::plain(rtt(*rtt_us)),
+                Cell::plain(format!("↑{} ↓{}", bytes(*tx_bytes), bytes(*rx_bytes))),
+                Cell::plain("now"),
+            ];
+            (Cell::new(role, mark), cells)
+        }
+        MemberState::Connecting => (Cell::new(Role::Warn, "◌"), vec![Cell::new(Role::Warn, "connecting")]),
+        MemberState::Offline { last_seen_s } => {
+            let seen = last_seen_s.map_or_else(|| "-".to_owned(), |seconds| format!("{} ago", age(seconds)));
+            let cells = [Cell::new(Role::Bad, "offline"), Cell::plain("-"), Cell::plain("-"), Cell::plain(seen)];
+            (Cell::new(Role::Bad, "○"), cells.into())
+        }
+    }
+}
+
+/// The other end of the path and the age of the link.
+fn via(state: &MemberState) -> Option<String> {
+    match state {
+        MemberState::Online { path, since_s, .. } => {
+            Some(format!("via  {}, for {}", super::whole_path(path), age(*since_s)))
+        }
+        MemberState::Me | MemberState::Connecting | MemberState::Offline { .. } => None,
+    }
+}
+
+/// Peers over all networks, each counted once.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Peers {
+    all: usize,
+    direct: usize,
+    relay: usize,
+    unsettled: usize,
+}
+
+impl Peers {
+    fn of(networks: &[NetworkStatus]) -> Self {
+        let members = networks.iter().flat_map(|network| &network.members).filter(|member| !member.me);
+        let by_id: BTreeMap<&str, &MemberState> =
+            members.map(|member| (member.endpoint_id.as_str(), &member.state)).collect();
+        let mut peers = Self { all: by_id.len(), ..Self::default() };
+        for state in by_id.values() {
+            match state {
+                MemberState::Online { path: PathState::Direct { .. }, .. } => peers.direct += 1,
+                MemberState::Online { path: PathState::Relay { .. }, .. } => peers.relay += 1,
+                MemberState::Online { path: PathState::Unsettled, .. } => peers.unsettled += 1,
+                MemberState::Me | MemberState::Connecting | MemberState::Offline { .. } => {}
+            }
+        }
+        peers
+    }
+}
+
+impl std::fmt::Display for Peers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let online = self.direct + self.relay + self.unsettled;
+        if self.all == 0 {
+            return f.write_str("no peers");
+        }
+        write!(f, "{online}/{} online", counted(self.all, "peer"))?;
+        let kinds = [(self.direct, "direct"), (self.relay, "relay"), (self.unsettled, "unsettled")];
+        let kinds: Vec<_> =
+            kinds.iter().filter(|(count, _)| *count > 0).map(|(count, kind)| format!("{count} {kind}")).collect();
+        if kinds.is_empty() { Ok(()) } else { write!(f, " ({})", kinds.join(", ")) }
+    }
+}

@@ -1,0 +1,217 @@
+//! The engine's settings as root wrote them: `/etc/rayfish/engine.toml`, read once at start.
+
+use std::{fmt, fs, io, net::SocketAddr, path::Path};
+
+use nix::unistd::User;
+use serde::Deserialize;
+
+use crate::ident::is_mesh_address;
+
+pub const CONFIG_PATH: &str = "/etc/rayfish/engine.toml";
+
+/// A settings file is a page of text; a longer one is not ours.
+const FILE_MAX: u64 = 64 * 1024;
+/// More servers than this cost more than they help: each is asked.
+const SERVERS_MAX: usize = 16;
+/// The IPv6 minimum, below which the kernel drops IPv6 from a device.
+const MTU_MIN: u16 = 1280;
+/// What fits one QUIC datagram on an ordinary 1500-byte path; larger packets would always be split.
+const MTU_MAX: u16 = 1400;
+
+/// Validated settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub relays: Servers,
+    pub discovery: Servers,
+    /// Underlay addresses to advertise besides those that are found.
+    pub external_addrs: Vec<SocketAddr>,
+    /// UDP port of the underlay; 0 = any.
+    pub bind_port: u16,
+    /// Uids that may change things besides root.
+    pub operators: Vec<u32>,
+    pub mtu: u16,
+    pub queues: u8,
+    pub offload: bool,
+    pub ipv6_only: bool,
+}
+
+/// Which servers of a kind to use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Servers {
+    /// The iroh project's public ones.
+    Public,
+    /// Exactly these; none when empty.
+    Own(Vec<String>),
+}
+
+/// Why settings cannot be used.
+#[derive(Debug)]
+pub enum ConfigError {
+    Read(io::Error),
+    TooLong,
+    Syntax(toml::de::Error),
+    /// A key holds what cannot be meant.
+    Value {
+        key: &'static str,
+        why: String,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(_) => f.write_str("reading the settings"),
+            Self::TooLong => write!(f, "reading the settings: longer than {FILE_MAX} bytes"),
+            Self::Syntax(_) => f.write_str("parsing the settings"),
+            Self::Value { key, why } => write!(f, "setting `{key}`: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read(cause) => Some(cause),
+            Self::Syntax(cause) => Some(cause),
+            Self::TooLong | Self::Value { .. } => None,
+        }
+    }
+}
+
+/// Reads the settings at `path`; a file that does not exist means all defaults.
+pub fn read(path: &Path) -> Result<Config, ConfigError> {
+    match fs::metadata(path) {
+        Ok(meta) if meta.len() > FILE_MAX => return Err(ConfigError::TooLong),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return parse(""),
+        Err(error) => return Err(ConfigError::Read(error)),
+    }
+    parse(&fs::read_to_string(path).map_err(ConfigError::Read)?)
+}
+
+/// Parses and validates the text of a settings file.
+pub fn parse(text: &str) -> Result<Config, ConfigError> {
+    let file: File = toml::from_str(text).map_err(ConfigError::Syntax)?;
+    if !(MTU_MIN..=MTU_MAX).contains(&file.mtu) {
+        return Err(value("mtu", format!("{} is not in {MTU_MIN}..={MTU_MAX}", file.mtu)));
+    }
+    if file.queues == 0 || usize::from(file.queues) > ray_ipc::limits::QUEUES_MAX {
+        return Err(value("queues", format!("{} is not in 1..={}", file.queues, ray_ipc::limits::QUEUES_MAX)));
+    }
+    if let Some(overlay) = file.external_addrs.iter().find(|addr| is_mesh_address(addr.ip())) {
+        tracing::warn!("external_addrs names {overlay}, which lies inside the mesh: no peer will be able to use it");
+    }
+    Ok(Config {
+        relays: servers("relays", file.relays)?,
+        discovery: servers("discovery", file.discovery)?,
+        external_addrs: file.external_addrs,
+        bind_port: file.bind_port,
+        operators: file.operators.iter().map(uid_of).collect::<Result<_, _>>()?,
+        mtu: file.mtu,
+        queues: file.queues,
+        offload: file.offload,
+        ipv6_only: file.ipv6_only,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    relays: Option<Vec<String>>,
+    discovery: Option<Vec<String>>,
+    external_addrs: Vec<SocketAddr>,
+    bind_port: u16,
+    operators: Vec<Operator>,
+    mtu: u16,
+    queues: u8,
+    offload: bool,
+    ipv6_only: bool,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            relays: None,
+            discovery: None,
+            external_addrs: Vec::new(),
+            bind_port: 0,
+            operators: Vec::new(),
+            mtu: MTU_MIN,
+            queues: 1,
+            offload: true,
+            ipv6_only: false,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Operator {
+    Uid(u32),
+    Name(String),
+}
+
+fn servers(key: &'static str, list: Option<Vec<String>>) -> Result<Servers, ConfigError> {
+    let Some(list) = list else { return Ok(Servers::Public) };
+    if list.len() > SERVERS_MAX {
+        return Err(value(key, format!("more than {SERVERS_MAX} servers")));
+    }
+    match list.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        Some(url) => Err(value(key, format!("{url:?} is no http or https URL"))),
+        None => Ok(Servers::Own(list)),
+    }
+}
+
+fn uid_of(operator: &Operator) -> Result<u32, ConfigError> {
+    match operator {
+        Operator::Uid(uid) => Ok(*uid),
+        Operator::Name(name) => match User::from_name(name) {
+            Ok(Some(user)) => Ok(user.uid.as_raw()),
+            Ok(None) => Err(value("operators", format!("no user {name:?} on this host"))),
+            Err(errno) => Err(value("operators", format!("looking up user {name:?}: {errno}"))),
+        },
+    }
+}
+
+fn value(key: &'static str, why: String) -> ConfigError {
+    ConfigError::Value { key, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        let config = parse("").unwrap();
+        assert_eq!(config.relays, Servers::Public);
+        assert_eq!((config.mtu, config.queues, config.offload), (1280, 1, true));
+        assert!(config.operators.is_empty());
+    }
+
+    #[test]
+    fn an_empty_list_means_no_server_at_all() {
+        assert_eq!(parse("relays = []").unwrap().relays, Servers::Own(vec![]));
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_meant() {
+        for text in [
+            "no_such_key = 1",
+            "mtu = 1279",
+            "mtu = 9000",
+            "queues = 0",
+            "queues = 9",
+            "relays = [\"ftp://a\"]",
+            "operators = [\"no-such-user-here\"]",
+            "external_addrs = [\"203.0.113.7\"]",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn resolves_operators_by_name_and_number() {
+        assert_eq!(parse("operators = [\"root\", 1234]").unwrap().operators, [0, 1234]);
+    }
+}

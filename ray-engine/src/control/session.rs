@@ -1,0 +1,92 @@
+//! One caller: hello, then requests one after the other, each judged by the kernel's word on the caller.
+
+use std::{fmt, io, time::Duration};
+
+use ray_ipc::{
+    codec::CodecError,
+    control::{self, ClientHello, LENGTH_PREFIX, Message, Reply, Request, ServerHello},
+    cred::PeerCred,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    time::timeout,
+};
+
+use super::{Operators, auth};
+use crate::service::Service;
+
+/// A caller that says nothing for so long is let go.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// A caller that does not read its answer for so long is let go.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) enum SessionError {
+    Io(io::Error),
+    Codec(CodecError),
+    /// A length prefix above the limit of what may come.
+    TooLong(usize),
+    Idle,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(cause) => write!(f, "talking to a caller: {cause}"),
+            Self::Codec(cause) => write!(f, "talking to a caller: {cause}"),
+            Self::TooLong(len) => write!(f, "a caller announces {len} bytes"),
+            Self::Idle => f.write_str("a caller is silent"),
+        }
+    }
+}
+
+pub(super) async fn run(mut stream: UnixStream, service: &Service, operators: &Operators) -> Result<(), SessionError> {
+    let Some(ClientHello { version }) = receive(&mut stream).await? else { return Ok(()) };
+    let hello = ServerHello { version: control::VERSION, engine_release: env!("CARGO_PKG_VERSION").to_owned() };
+    send(&mut stream, &hello).await?;
+    if version != control::VERSION {
+        return Ok(());
+    }
+    while let Some(request) = receive::<Request>(&mut stream).await? {
+        let caller = PeerCred::of(&stream).map_err(|errno| SessionError::Io(errno.into()))?;
+        if let Err(refusal) = auth::check(operators.actor(caller), caller, &request) {
+            send(&mut stream, &Reply::Error(refusal)).await?;
+            continue;
+        }
+        let mut replies = service.submit(request).await;
+        while let Some(reply) = replies.recv().await {
+            let last = reply.is_final();
+            send(&mut stream, &reply).await?;
+            if last {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The next message; `None` when the caller is done.
+async fn receive<T: Message>(stream: &mut UnixStream) -> Result<Option<T>, SessionError> {
+    let reading = async {
+        let mut prefix = [0u8; LENGTH_PREFIX];
+        match stream.read_exact(&mut prefix).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(SessionError::Io(error)),
+        }
+        let length = usize::try_from(u32::from_le_bytes(prefix)).unwrap_or(usize::MAX);
+        if length > T::MAX {
+            return Err(SessionError::TooLong(length));
+        }
+        let mut body = vec![0u8; length];
+        stream.read_exact(&mut body).await.map_err(SessionError::Io)?;
+        T::from_body(&body).map(Some).map_err(SessionError::Codec)
+    };
+    timeout(IDLE_TIMEOUT, reading).await.map_err(|_| SessionError::Idle)?
+}
+
+async fn send<T: Message>(stream: &mut UnixStream, message: &T) -> Result<(), SessionError> {
+    let frame = message.to_frame().map_err(SessionError::Codec)?;
+    timeout(WRITE_TIMEOUT, stream.write_all(&frame)).await.map_err(|_| SessionError::Idle)?.map_err(SessionError::Io)
+}

@@ -1,0 +1,144 @@
+//! Builds the parts, wires their channels, waits for the end. No decisions.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use nix::unistd::Uid;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+
+use crate::{
+    config::{self, Config, Servers},
+    control::{Listener, Operators},
+    forward::{Forwarder, Tunnel},
+    ident::Hostname,
+    mesh::{Mesh, MeshSettings},
+    service::{Parts, Service},
+    store::{STATE_DIR, Store},
+};
+
+/// Events of the mesh that wait for the service.
+const EVENTS_MAX: usize = 256;
+
+/// Where things are.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub config: PathBuf,
+    pub state_dir: PathBuf,
+    pub socket: PathBuf,
+    pub helper_socket: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config: config::CONFIG_PATH.into(),
+            state_dir: STATE_DIR.into(),
+            socket: ray_ipc::control::SOCKET_PATH.into(),
+            helper_socket: ray_ipc::helper::SOCKET_PATH.into(),
+        }
+    }
+}
+
+/// The engine was started with more rights than it may have.
+#[derive(Debug)]
+pub enum Privileged {
+    Root,
+    Capabilities(String),
+}
+
+impl fmt::Display for Privileged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("refusing to run as root: start ray-engine as user rayfish"),
+            Self::Capabilities(set) => {
+                write!(f, "refusing to run with capabilities ({set}): start ray-engine without any")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Privileged {}
+
+/// Fails closed: what parses the network holds no privilege.
+pub fn refuse_privilege() -> Result<(), Privileged> {
+    if Uid::effective().is_root() || Uid::current().is_root() {
+        return Err(Privileged::Root);
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    for set in ["CapPrm:", "CapEff:", "CapAmb:"] {
+        let held = status.lines().find_map(|line| line.strip_prefix(set)).map(str::trim);
+        // A kernel that does not tell has not shown that the set is empty.
+        if !held.is_some_and(|mask| mask.chars().all(|digit| digit == '0')) {
+            return Err(Privileged::Capabilities(format!("{set} {}", held.unwrap_or("unknown"))));
+        }
+    }
+    Ok(())
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+    let config = config::read(&options.config)?;
+    let store = Store::open(&options.state_dir)?;
+    let secret_key = store.identity()?;
+    // Bound early: a second engine on this host ends here, before it touches the network or the helper.
+    let listener = Listener::bind(&options.socket)?;
+
+    let forwarder = Arc::new(Forwarder::default());
+    let (events_tx, events) = mpsc::channel(EVENTS_MAX);
+    let carry = forwarder.clone();
+    let mesh =
+        Mesh::bind(mesh_settings(&config, secret_key), events_tx, Arc::new(move |link| carry.carry(link))).await?;
+    let tunnel = Tunnel::start(&options.helper_socket, &config, forwarder.clone(), mesh.clone())?;
+    tracing::info!(id = %mesh.id(), release = env!("CARGO_PKG_VERSION"), "engine up");
+
+    let (inject_into, inject_mesh) = (forwarder.clone(), mesh.clone());
+    let service = Service::start(Parts {
+        store,
+        secret_key,
+        hostname: system_hostname(),
+        ipv6_only: config.ipv6_only,
+        mesh: mesh.clone(),
+        events,
+        tunnel: tunnel.control(),
+        live: forwarder.live(),
+        probes: forwarder.probes(),
+        inject: Arc::new(move |packet| inject_into.inject(&inject_mesh, packet)),
+    })?;
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        () = listener.serve(service, Operators::new(config.operators)) => {}
+        _ = terminate.recv() => tracing::info!("terminated"),
+        _ = interrupt.recv() => tracing::info!("interrupted"),
+    }
+    // The device stays with the helper for its grace time, so that a restart keeps inner connections.
+    tunnel.stop();
+    mesh.close().await;
+    Ok(())
+}
+
+fn mesh_settings(config: &Config, secret_key: [u8; 32]) -> MeshSettings {
+    let own = |servers: &Servers| match servers {
+        Servers::Public => None,
+        Servers::Own(list) => Some(list.clone()),
+    };
+    MeshSettings {
+        secret_key,
+        relays: own(&config.relays),
+        discovery: own(&config.discovery),
+        external_addrs: config.external_addrs.clone(),
+        bind_port: config.bind_port,
+    }
+}
+
+fn system_hostname() -> Hostname {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    Hostname::from_system(&Path::new(&name).to_string_lossy())
+}

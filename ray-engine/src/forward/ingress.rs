@@ -1,0 +1,51 @@
+//! Link to device: one task a link, from its first datagram to its end.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+
+use super::Forwarder;
+use crate::{
+    mesh::{Link, frame::Unpacker},
+    packet::{self, icmp},
+    plane::{self, Deliverable, DropReason},
+};
+
+/// Datagrams taken at once: one burst of a GSO sender.
+const DATAGRAMS_MAX: usize = 64;
+
+pub(super) async fn run(forwarder: Arc<Forwarder>, link: Arc<Link>) {
+    let mut datagrams = vec![Bytes::new(); DATAGRAMS_MAX];
+    let mut unpacker = Unpacker::default();
+    let mut batch = Vec::new();
+    while let Some(count) = link.recv(&mut datagrams).await {
+        for datagram in datagrams.iter().take(count) {
+            if unpacker.unpack(datagram, |handle, packet| judge(&forwarder, &link, handle, packet, &mut batch)).is_err()
+            {
+                forwarder.live.drops.count(DropReason::BadFrame);
+            }
+        }
+        link.count_received(batch.iter().map(|packet: &Deliverable<Bytes>| packet.packet().len() as u64).sum());
+        forwarder.deliver(link.peer(), &mut batch.drain(..));
+    }
+}
+
+fn judge(forwarder: &Forwarder, link: &Link, handle: u16, packet: Bytes, batch: &mut Vec<Deliverable<Bytes>>) {
+    if !link.accepts(handle) {
+        return forwarder.live.drops.count(DropReason::UnknownNetwork);
+    }
+    match plane::inbound(&forwarder.live.snapshot(), link.peer(), packet) {
+        Ok(deliverable) if is_ours(forwarder, link, deliverable.packet()) => {}
+        Ok(deliverable) => batch.push(deliverable),
+        Err(reason) => forwarder.live.drops.count(reason),
+    }
+}
+
+/// Whether it answers an echo request of the engine's own.
+fn is_ours(forwarder: &Forwarder, link: &Link, packet: &[u8]) -> bool {
+    forwarder.probes.any()
+        && packet::parse(packet)
+            .ok()
+            .and_then(|parsed| icmp::echo_reply_of(&parsed))
+            .is_some_and(|(id, seq)| forwarder.probes.take(link.peer(), id, seq, Instant::now()))
+}

@@ -1,0 +1,69 @@
+//! What the engine asks of the host through the helper. Layer 4; its world is the helper's socket.
+
+mod client;
+mod tunnel;
+
+use std::{fmt, io};
+
+use ray_ipc::{codec::CodecError, fd::RecvError, helper::Refusal};
+
+pub use self::{
+    client::{Client, OpenedTun},
+    tunnel::{Tun, TunnelControl, TunnelState, TunnelWanted},
+};
+
+/// Why the helper did not do what was asked.
+#[derive(Debug)]
+pub enum HostError {
+    /// Nobody answers at the helper's socket, or we may not connect.
+    Unreachable {
+        path: String,
+        cause: io::Error,
+    },
+    /// The helper closed the connection or did not answer in time.
+    Lost(RecvError),
+    Send(io::Error),
+    Codec(CodecError),
+    /// The helper is of another release.
+    Version {
+        helper: u16,
+    },
+    /// An answer of another kind than the request calls for.
+    Unexpected,
+    Refused(Refusal),
+    /// The kernel refused the helper.
+    Failed {
+        step: String,
+        errno: i32,
+    },
+}
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { path, cause } => write!(f, "connecting to the helper at {path}: {cause}"),
+            Self::Lost(_) => f.write_str("the helper closed the connection or did not answer"),
+            Self::Send(_) => f.write_str("sending to the helper"),
+            Self::Codec(_) => f.write_str("talking to the helper"),
+            Self::Version { helper } => {
+                write!(f, "the helper speaks protocol version {helper}, this engine {}", ray_ipc::helper::VERSION)
+            }
+            Self::Unexpected => f.write_str("the helper answered something else than was asked"),
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Failed { step, errno } => {
+                write!(f, "{step}: {}", io::Error::from_raw_os_error(*errno))
+            }
+        }
+    }
+}
+
+impl std::error::Error for HostError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreachable { cause, .. } | Self::Send(cause) => Some(cause),
+            Self::Lost(cause) => Some(cause),
+            Self::Codec(cause) => Some(cause),
+            Self::Version { .. } | Self::Unexpected | Self::Refused(_) | Self::Failed { .. } => None,
+        }
+    }
+}

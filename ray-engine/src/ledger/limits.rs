@@ -1,0 +1,46 @@
+//! Every bound of the ledger, in one place, with the relations between them checked at compile time.
+
+use crate::ident::CollisionIndex;
+
+/// Parents of one entry. An author names all heads that it knows; more than a few mean a flood, and the rest is joined
+/// by later entries.
+pub const PARENTS_MAX: usize = 32;
+/// The body of an action. The largest one of today has 160 bytes; the rest is room for later ones.
+pub const ACTION_BYTES_MAX: usize = 512;
+/// One signed entry. An action of any size fits beside any number of parents.
+pub const ENTRY_BYTES_MAX: usize = 2048;
+/// Entries of one ledger. Room for every member to join and leave twice, and for the invites.
+pub const ENTRIES_MAX: usize = 65_536;
+/// Members of one network.
+pub const MEMBERS_MAX: usize = 10_000;
+/// Invites that were ever minted in one network. One for each member.
+pub const INVITES_MAX: usize = 10_000;
+/// Entries that wait for a parent. Several answers may arrive out of order.
+pub const PENDING_ENTRIES_MAX: usize = 4096;
+/// Bytes of the entries that wait for a parent. Entries of the usual size meet the bound above first.
+pub const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Entries of one answer to a peer that lacks some.
+pub const ANSWER_ENTRIES_MAX: usize = 500;
+/// IPv4 candidates that are tried for one member. In a full network one of 400 is held, so 64 held in a row do not
+/// happen; a member without IPv4 still has IPv6.
+pub const V4_CANDIDATES_MAX: CollisionIndex = 64;
+/// Endpoint ids in an invite code. Each adds 52 characters to it.
+pub const INVITE_SEATS_MAX: usize = 4;
+
+/// Version, network, author, counter, time, number of parents.
+pub(super) const HEAD_BYTES: usize = 1 + 32 + 32 + 8 + 8 + 1;
+/// Tag and length of an action.
+pub(super) const ACTION_HEAD_BYTES: usize = 2 + 4;
+pub(super) const SIGNATURE_BYTES: usize = 64;
+/// Ledgers index their entries by `u32`.
+pub(super) type Index = u32;
+
+const _: () =
+    assert!(HEAD_BYTES + 32 * PARENTS_MAX + ACTION_HEAD_BYTES + ACTION_BYTES_MAX + SIGNATURE_BYTES <= ENTRY_BYTES_MAX);
+const _: () = assert!(PARENTS_MAX <= u8::MAX as usize);
+const _: () = assert!(ENTRIES_MAX <= Index::MAX as usize);
+const _: () = assert!(4 * MEMBERS_MAX + INVITES_MAX <= ENTRIES_MAX);
+const _: () = assert!(PENDING_ENTRIES_MAX >= 2 * ANSWER_ENTRIES_MAX);
+const _: () = assert!(PENDING_BYTES_MAX >= ANSWER_ENTRIES_MAX * ENTRY_BYTES_MAX);
+// A member's hostname may carry a suffix up to the number of members, and suffixes have five digits.
+const _: () = assert!(MEMBERS_MAX < 99_999);

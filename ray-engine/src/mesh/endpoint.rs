@@ -1,0 +1,290 @@
+//! The iroh endpoint: made from settings, accepting and dialling, turning connections into links.
+
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    sync::Arc,
+    time::Duration,
+};
+
+use iroh::{
+    Endpoint, EndpointAddr, EndpointId, RelayMap, RelayMode, RelayUrl, SecretKey, TransportAddr,
+    address_lookup::{AddrFilter, PkarrPublisher, PkarrResolver},
+    endpoint::{Builder, Connection, Incoming, QuicTransportConfig, VarInt, presets},
+};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+
+use super::{Link, Links, MeshError, MeshEvent, alpn, close, dial::Dialler, gate::Gate, join};
+use crate::ident::{PeerId, is_mesh_address};
+
+/// A silent peer is gone after this; status tells within 15 s.
+const IDLE_TIMEOUT_MS: u32 = 10_000;
+/// Three chances within the idle time.
+const KEEP_ALIVE: Duration = Duration::from_secs(3);
+/// Works on every path that carries the IPv6 minimum over any common encapsulation; discovery finds more.
+const INITIAL_MTU: u16 = 1400;
+/// Datagrams under way in one connection, in bytes, each direction: 20 ms at 1 Gbit/s.
+const DATAGRAM_BUFFER: usize = 2_500_000;
+/// Connections of strangers that are served at once; one more is turned away.
+const JOINS_MAX: usize = 32;
+/// An orderly end waits so long for peers that do not answer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Handshakes under way at once.
+const HANDSHAKES_MAX: usize = 256;
+
+/// What the endpoint is made from.
+#[derive(Debug, Clone)]
+pub struct MeshSettings {
+    pub secret_key: [u8; 32],
+    /// Relay URLs; `None` = the iroh project's.
+    pub relays: Option<Vec<String>>,
+    /// Pkarr servers; `None` = the iroh project's.
+    pub discovery: Option<Vec<String>>,
+    pub external_addrs: Vec<SocketAddr>,
+    /// 0 = any.
+    pub bind_port: u16,
+}
+
+/// Called for each link that is up, to carry its packets.
+pub(super) type OnLink = Arc<dyn Fn(Arc<Link>) + Send + Sync>;
+
+/// The mesh. Cloning shares it.
+#[derive(Clone)]
+pub struct Mesh {
+    endpoint: Endpoint,
+    links: Links,
+    gate: Gate,
+    dialler: Arc<Dialler>,
+    events: mpsc::Sender<MeshEvent>,
+    on_link: OnLink,
+}
+
+impl std::fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mesh").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl Mesh {
+    /// Binds the endpoint and starts to accept.
+    pub async fn bind(
+        settings: MeshSettings,
+        events: mpsc::Sender<MeshEvent>,
+        on_link: OnLink,
+    ) -> Result<Self, MeshError> {
+        let gate = Gate::default();
+        let mut builder = match settings.discovery {
+            None => Endpoint::builder(presets::N0),
+            Some(servers) => own_discovery(Endpoint::builder(presets::Minimal), &servers)?,
+        };
+        builder = match &settings.relays {
+            None => builder.relay_mode(iroh::endpoint::default_relay_mode()),
+            Some(urls) if urls.is_empty() => builder.relay_mode(RelayMode::Disabled),
+            Some(urls) => builder.relay_mode(RelayMode::Custom(relay_map(urls)?)),
+        };
+        for addr in settings.external_addrs {
+            builder = builder.external_addr(addr);
+        }
+        let endpoint = bind_port(builder, settings.bind_port)?
+            .secret_key(SecretKey::from_bytes(&settings.secret_key))
+            .alpns(vec![alpn::LINK.to_vec(), alpn::JOIN.to_vec()])
+            .transport_config(transport_config())
+            // An overlay address can carry no underlay packet; see the helper's rule for the engine's own uid.
+            .addr_filter(AddrFilter::new(without_overlay))
+            .hooks(gate.clone())
+            .bind()
+            .await
+            .map_err(|error| MeshError::Bind(error.to_string()))?;
+
+        let me = PeerId(*endpoint.id().as_bytes());
+        let mesh = Self { endpoint, links: Links::new(me), gate, dialler: Arc::default(), events, on_link };
+        tokio::spawn(accept_all(mesh.clone()));
+        Ok(mesh)
+    }
+
+    pub fn id(&self) -> PeerId {
+        PeerId(*self.endpoint.id().as_bytes())
+    }
+
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Addresses that the underlay sockets are bound to.
+    pub fn bound_sockets(&self) -> Vec<SocketAddr> {
+        self.endpoint.bound_sockets()
+    }
+
+    /// Makes the set of peers that may link, and are dialled, exactly `members`; cuts links to others.
+    pub fn replace_members(&self, members: &BTreeSet<PeerId>) {
+        self.gate.replace(members.clone());
+        self.dialler.replace(self, members);
+        for link in self.links.all() {
+            if !members.contains(&link.peer()) {
+                link.finish();
+            }
+        }
+    }
+
+    /// There is traffic for a peer without a link.
+    pub fn hurry(&self, peer: &PeerId) {
+        self.dialler.hurry(peer);
+    }
+
+    /// Whether a dial to the peer may be under way.
+    pub fn dials(&self, peer: &PeerId) -> bool {
+        self.dialler.dials(peer)
+    }
+
+    /// Ends all links in order, once their peers have read what was said, and frees the sockets.
+    pub async fn close(&self) {
+        self.gate.replace(BTreeSet::new());
+        self.dialler.replace(self, &BTreeSet::new());
+        let mut changes = self.links.watch();
+        for link in self.links.all() {
+            link.finish();
+        }
+        let ended = async { while !self.links.all().is_empty() && changes.changed().await.is_ok() {} };
+        if timeout(CLOSE_TIMEOUT, ended).await.is_err() {
+            tracing::debug!("closing before every peer has read what was said");
+        }
+        self.endpoint.close().await;
+    }
+
+    pub(super) async fn dial(&self, peer: PeerId) -> Result<(), MeshError> {
+        let connection = self.connect(peer, alpn::LINK).await?;
+        self.adopt(connection);
+        Ok(())
+    }
+
+    pub(super) async fn connect(&self, peer: PeerId, alpn: &[u8]) -> Result<Connection, MeshError> {
+        let id = EndpointId::from_bytes(&peer.0).map_err(|error| MeshError::Unreachable(error.to_string()))?;
+        self.endpoint
+            .connect(EndpointAddr::new(id), alpn)
+            .await
+            .map_err(|error| MeshError::Unreachable(error.to_string()))
+    }
+
+    /// Turns a connection into a link and watches over it.
+    fn adopt(&self, connection: Connection) {
+        let (on_link, links) = (self.on_link.clone(), self.links.clone());
+        let (link, conversation) = Link::run(connection, self.events.clone(), move |link| {
+            tracing::info!(peer = %link.peer().short(), "link up");
+            on_link(link.clone());
+        });
+        if !links.enter(&link) {
+            return;
+        }
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                ended = conversation => ended,
+                () = link.closed() => Ok(()),
+            };
+            match ended {
+                Ok(()) => link.close(close::DONE, "done"),
+                Err(error @ MeshError::Violation(_)) => {
+                    tracing::warn!(peer = %link.peer().short(), %error, "closing the link");
+                    link.close(close::VIOLATION, "protocol");
+                }
+                Err(error) => {
+                    tracing::debug!(peer = %link.peer().short(), %error, "link ended");
+                    link.close(close::DONE, "done");
+                }
+            }
+            links.leave(&link);
+            if link.end() && events.send(MeshEvent::LinkDown(link)).await.is_err() {
+                tracing::debug!("a link ended while the engine shuts down");
+            }
+        });
+    }
+}
+
+async fn accept_all(mesh: Mesh) {
+    let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
+    let joins = Arc::new(Semaphore::new(JOINS_MAX));
+    while let Some(incoming) = mesh.endpoint.accept().await {
+        let Ok(permit) = handshakes.clone().try_acquire_owned() else {
+            incoming.refuse();
+            continue;
+        };
+        let (mesh, joins) = (mesh.clone(), joins.clone());
+        tokio::spawn(async move {
+            let accepted = accept_one(incoming).await;
+            drop(permit);
+            match accepted {
+                Ok(connection) => serve(&mesh, connection, &joins).await,
+                Err(error) => tracing::debug!(%error, "accepting a connection"),
+            }
+        });
+    }
+}
+
+async fn accept_one(incoming: Incoming) -> Result<Connection, MeshError> {
+    let accepting = incoming.accept().map_err(|error| MeshError::Lost(error.to_string()))?;
+    accepting.await.map_err(|error| MeshError::Lost(error.to_string()))
+}
+
+async fn serve(mesh: &Mesh, connection: Connection, joins: &Semaphore) {
+    if connection.alpn() == alpn::LINK {
+        mesh.adopt(connection);
+    } else if let Ok(_permit) = joins.try_acquire() {
+        join::serve(connection, &mesh.events).await;
+    } else {
+        connection.close(VarInt::from_u32(close::BUSY), b"busy");
+    }
+}
+
+fn transport_config() -> QuicTransportConfig {
+    QuicTransportConfig::builder()
+        .max_idle_timeout(Some(VarInt::from_u32(IDLE_TIMEOUT_MS).into()))
+        .keep_alive_interval(KEEP_ALIVE)
+        .default_path_keep_alive_interval(KEEP_ALIVE)
+        .max_concurrent_bidi_streams(VarInt::from_u32(1))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .initial_mtu(INITIAL_MTU)
+        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
+        .datagram_send_buffer_size(DATAGRAM_BUFFER)
+        .build()
+}
+
+fn own_discovery(mut builder: Builder, servers: &[String]) -> Result<Builder, MeshError> {
+    for server in servers {
+        let url: RelayUrl = server.parse().map_err(|_| MeshError::Url { url: server.clone() })?;
+        builder = builder
+            .address_lookup(PkarrPublisher::builder(url.clone().into()).addr_filter(AddrFilter::unfiltered()))
+            .address_lookup(PkarrResolver::builder(url.into()));
+    }
+    Ok(builder)
+}
+
+fn relay_map(urls: &[String]) -> Result<RelayMap, MeshError> {
+    RelayMap::try_from_iter(urls.iter().map(String::as_str)).map_err(|_| MeshError::Url { url: urls.join(", ") })
+}
+
+fn bind_port(builder: Builder, port: u16) -> Result<Builder, MeshError> {
+    if port == 0 {
+        return Ok(builder);
+    }
+    let refuse = |error: iroh::endpoint::InvalidSocketAddr| MeshError::Bind(error.to_string());
+    builder
+        .bind_addr(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))
+        .map_err(refuse)?
+        .bind_addr(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, port, 0, 0))
+        .map_err(refuse)
+}
+
+// The signature is the one that `AddrFilter` asks for.
+#[allow(clippy::ptr_arg, clippy::owned_cow)]
+fn without_overlay(addrs: &Vec<TransportAddr>) -> Cow<'_, Vec<TransportAddr>> {
+    let overlay = |addr: &TransportAddr| matches!(addr, TransportAddr::Ip(ip) if is_mesh_address(ip.ip()));
+    if addrs.iter().any(overlay) {
+        Cow::Owned(addrs.iter().filter(|addr| !overlay(addr)).cloned().collect())
+    } else {
+        Cow::Borrowed(addrs)
+    }
+}

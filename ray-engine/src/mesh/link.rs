@@ -1,0 +1,295 @@
+//! One link: the connection to a peer device, its stream, and what the data path needs to know about it.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use iroh::{
+    TransportAddr,
+    endpoint::{Connection, RecvStream, SendDatagramError, SendStream, Side, VarInt},
+};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
+
+use super::{
+    MeshError, MeshEvent, close, stream,
+    wire::{self, LinkMessage},
+};
+use crate::ident::PeerId;
+
+/// Messages that wait for a slow peer's stream. A peer that lets more pile up is cut off.
+const OUTBOX_MAX: usize = 64;
+/// The peer's first words must come within this.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an orderly end waits for the peer to have read everything.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+/// No handle was announced by the peer yet: nothing may be sent.
+const NO_HANDLE: u32 = u32::MAX;
+/// Optional abilities that this release has: none.
+const FEATURES: u32 = 0;
+
+/// The one connection to a peer device.
+pub struct Link {
+    peer: PeerId,
+    connection: Connection,
+    outbox: mpsc::Sender<Outgoing>,
+    since: Instant,
+    /// Handle that the peer wants on datagrams; [`NO_HANDLE`] until it said so.
+    tx_handle: AtomicU32,
+    /// Handles of ours that the peer may use.
+    rx_handles: ArcSwap<BTreeSet<u16>>,
+    tx_bytes: AtomicU64,
+    rx_bytes: AtomicU64,
+    ended: AtomicBool,
+}
+
+enum Outgoing {
+    Message(LinkMessage),
+    /// Send what is queued, wait until the peer has it, close.
+    Finish,
+}
+
+/// The route under a link that carries data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkPath {
+    Direct(String),
+    Relay(String),
+    Unsettled,
+}
+
+/// Why a link did not take datagrams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsent {
+    /// Its queue is full.
+    Congested,
+    /// The path shrank below the size that they were packed for.
+    Shrunk,
+    Lost,
+}
+
+impl Link {
+    /// Makes a link of a connection that the gate has let through, and runs its stream until the end: the two hellos, then
+    /// messages in both directions. `up` is called when the peer has spoken.
+    pub(super) fn run(
+        connection: Connection,
+        events: mpsc::Sender<MeshEvent>,
+        up: impl FnOnce(&Arc<Self>) + Send + 'static,
+    ) -> (Arc<Self>, impl Future<Output = Result<(), MeshError>> + Send) {
+        let (outbox, queue) = mpsc::channel(OUTBOX_MAX);
+        let link = Arc::new(Self {
+            peer: PeerId(*connection.remote_id().as_bytes()),
+            connection,
+            outbox,
+            since: Instant::now(),
+            tx_handle: AtomicU32::new(NO_HANDLE),
+            rx_handles: ArcSwap::default(),
+            tx_bytes: AtomicU64::new(0),
+            rx_bytes: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        });
+        (link.clone(), converse(link, queue, events, up))
+    }
+
+    pub fn peer(&self) -> PeerId {
+        self.peer
+    }
+
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Whether this side dialled.
+    pub(super) fn dialled(&self) -> bool {
+        self.connection.side() == Side::Client
+    }
+
+    /// Queues a message. A peer whose queue is full is cut off: it reads nothing and would hold memory.
+    pub fn say(&self, message: LinkMessage) {
+        if self.outbox.try_send(Outgoing::Message(message)).is_err() {
+            self.close(close::VIOLATION, "stream stalled");
+        }
+    }
+
+    /// Ends the link once the peer has read what was said.
+    pub fn finish(&self) {
+        if self.outbox.try_send(Outgoing::Finish).is_err() {
+            self.close(close::DONE, "finished");
+        }
+    }
+
+    /// Ends the link at once: the peer broke the protocol.
+    pub fn violate(&self, what: &str) {
+        tracing::warn!(peer = %self.peer.short(), what, "closing the link");
+        self.close(close::VIOLATION, what);
+    }
+
+    pub(super) fn close(&self, code: u32, reason: &str) {
+        self.connection.close(VarInt::from_u32(code), reason.as_bytes());
+    }
+
+    /// Resolves when the connection is gone.
+    pub async fn closed(&self) {
+        self.connection.closed().await;
+    }
+
+    /// What the peer wants to see on datagrams from now on; `None` where no network is shared.
+    pub fn set_tx_handle(&self, handle: Option<u16>) {
+        self.tx_handle.store(handle.map_or(NO_HANDLE, u32::from), Ordering::Release);
+    }
+
+    /// The handle for datagrams to the peer, once it is known.
+    pub fn tx_handle(&self) -> Option<u16> {
+        u16::try_from(self.tx_handle.load(Ordering::Acquire)).ok()
+    }
+
+    pub fn set_rx_handles(&self, handles: BTreeSet<u16>) {
+        self.rx_handles.store(Arc::new(handles));
+    }
+
+    /// Whether the peer may use this handle of ours.
+    pub fn accepts(&self, handle: u16) -> bool {
+        self.rx_handles.load().contains(&handle)
+    }
+
+    /// Largest datagram that the path takes at this moment; `None` when the link is gone.
+    pub(super) fn datagram_max(&self) -> Option<usize> {
+        self.connection.max_datagram_size()
+    }
+
+    /// Queues all of these datagrams, or none.
+    pub(super) fn send(&self, datagrams: &[Bytes], inner_bytes: u64) -> Result<(), Unsent> {
+        let bytes: usize = datagrams.iter().map(Bytes::len).sum();
+        // The connection would make room by dropping its oldest datagrams, uncounted.
+        if bytes > self.connection.datagram_send_buffer_space() {
+            return Err(Unsent::Congested);
+        }
+        self.connection.send_many_datagrams(datagrams).map_err(|error| match error {
+            SendDatagramError::TooLarge => Unsent::Shrunk,
+            SendDatagramError::UnsupportedByPeer
+            | SendDatagramError::Disabled
+            | SendDatagramError::ConnectionLost(_) => Unsent::Lost,
+        })?;
+        self.tx_bytes.fetch_add(inner_bytes, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Waits for datagrams and moves what is there into `out`; `None` when the link is gone.
+    pub async fn recv(&self, out: &mut [Bytes]) -> Option<usize> {
+        self.connection.read_many_datagrams(out).await.ok()
+    }
+
+    pub fn count_received(&self, inner_bytes: u64) {
+        self.rx_bytes.fetch_add(inner_bytes, Ordering::Relaxed);
+    }
+
+    /// Inner bytes sent and received.
+    pub fn traffic(&self) -> (u64, u64) {
+        (self.tx_bytes.load(Ordering::Relaxed), self.rx_bytes.load(Ordering::Relaxed))
+    }
+
+    /// The path that carries data, and its smoothed round trip.
+    pub fn path(&self) -> (LinkPath, Duration) {
+        let paths = self.connection.paths();
+        let Some(path) = paths.iter().find(|path| path.is_selected()) else {
+            return (LinkPath::Unsettled, Duration::ZERO);
+        };
+        let kind = match path.remote_addr() {
+            TransportAddr::Ip(addr) => LinkPath::Direct(addr.to_string()),
+            TransportAddr::Relay(url) => LinkPath::Relay(url.to_string()),
+            _ => LinkPath::Unsettled,
+        };
+        (kind, path.rtt())
+    }
+
+    /// Marks the link as reported gone; true the first time.
+    pub(super) fn end(&self) -> bool {
+        !self.ended.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("peer", &self.peer).field("dialled", &self.dialled()).finish_non_exhaustive()
+    }
+}
+
+async fn converse(
+    link: Arc<Link>,
+    queue: mpsc::Receiver<Outgoing>,
+    events: mpsc::Sender<MeshEvent>,
+    up: impl FnOnce(&Arc<Link>) + Send,
+) -> Result<(), MeshError> {
+    let lost = |error: iroh::endpoint::ConnectionError| MeshError::Lost(error.to_string());
+    let hello = LinkMessage::Hello {
+        version: wire::VERSION,
+        features: FEATURES,
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let greeting = async {
+        // Only the first write makes a stream known to the other side, so the dialler speaks first.
+        let (mut tx, mut rx) =
+            if link.dialled() { link.connection.open_bi().await } else { link.connection.accept_bi().await }
+                .map_err(lost)?;
+        stream::send::<{ wire::MESSAGE_MAX }, _>(&mut tx, &hello).await?;
+        let first: LinkMessage = stream::recv::<{ wire::MESSAGE_MAX }, _>(&mut rx).await?;
+        Ok::<_, MeshError>((tx, rx, first))
+    };
+    let (tx, rx, first) = timeout(HELLO_TIMEOUT, greeting).await.map_err(|_| MeshError::Timeout)??;
+    match first {
+        LinkMessage::Hello { version: wire::VERSION, .. } => {}
+        LinkMessage::Hello { .. } => return Err(MeshError::Violation("another version of the link protocol")),
+        LinkMessage::Networks(_)
+        | LinkMessage::Heads { .. }
+        | LinkMessage::Want { .. }
+        | LinkMessage::Entries { .. } => {
+            return Err(MeshError::Violation("no hello"));
+        }
+    }
+    up(&link);
+    if events.send(MeshEvent::LinkUp(link.clone())).await.is_err() {
+        return Ok(());
+    }
+    tokio::select! {
+        ended = listen(&link, rx, &events) => ended,
+        ended = speak(&link, tx, queue) => ended,
+    }
+}
+
+async fn listen(link: &Arc<Link>, mut rx: RecvStream, events: &mpsc::Sender<MeshEvent>) -> Result<(), MeshError> {
+    loop {
+        let message = stream::recv::<{ wire::MESSAGE_MAX }, _>(&mut rx).await?;
+        // A full queue makes the peer wait: its flow-control window is not opened again until we have read.
+        if events.send(MeshEvent::Message { link: link.clone(), message }).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+async fn speak(link: &Arc<Link>, mut tx: SendStream, mut queue: mpsc::Receiver<Outgoing>) -> Result<(), MeshError> {
+    while let Some(outgoing) = queue.recv().await {
+        match outgoing {
+            Outgoing::Message(message) => stream::send::<{ wire::MESSAGE_MAX }, _>(&mut tx, &message).await?,
+            Outgoing::Finish => {
+                if tx.finish().is_ok() {
+                    tokio::select! {
+                        _ = tx.stopped() => {}
+                        () = sleep(FINISH_TIMEOUT) => {}
+                    }
+                }
+                link.close(close::DONE, "finished");
+                break;
+            }
+        }
+    }
+    Ok(())
+}

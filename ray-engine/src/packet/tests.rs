@@ -1,0 +1,265 @@
+//! What the parser refuses, and what it must let through.
+#![allow(clippy::cast_possible_truncation, reason = "test data is small")]
+
+use super::{
+    samples::{ACK, Tcp, ip, mend},
+    *,
+};
+
+#[test]
+fn refuses_short_headers() {
+    assert_eq!(error(&[]), Malformed::ShortHeader);
+    for sample in [v4(), v6()] {
+        for len in 1..(if sample[0] >> 4 == 4 { 20 } else { 40 }) {
+            assert_eq!(error(&sample[..len]), Malformed::ShortHeader, "{len} bytes");
+        }
+    }
+    let mut options_missing = v4();
+    options_missing[0] = 0x4f;
+    options_missing.truncate(30);
+    assert_eq!(error(&options_missing), Malformed::ShortHeader);
+}
+
+#[test]
+fn refuses_other_versions() {
+    for version in [0u8, 1, 5, 7, 15] {
+        let mut packet = v4();
+        packet[0] = version << 4 | 5;
+        assert_eq!(error(&packet), Malformed::Version);
+    }
+}
+
+#[test]
+fn refuses_an_ipv4_header_shorter_than_its_minimum() {
+    for words in 0..5 {
+        let mut packet = v4();
+        packet[0] = 0x40 | words;
+        assert_eq!(error(&packet), Malformed::HeaderLength);
+    }
+}
+
+#[test]
+fn refuses_length_lies_in_both_directions() {
+    for sample in [v4(), v6()] {
+        let mut longer = sample.clone();
+        longer.push(0);
+        assert_eq!(error(&longer), Malformed::TotalLength);
+        assert_eq!(error(&sample[..sample.len() - 1]), Malformed::TotalLength);
+    }
+    let mut zero = v4();
+    zero[2..4].fill(0);
+    mend(&mut zero);
+    assert_eq!(error(&zero), Malformed::TotalLength);
+}
+
+#[test]
+fn refuses_a_wrong_ipv4_header_checksum() {
+    let mut packet = v4();
+    packet[8] ^= 1;
+    assert_eq!(error(&packet), Malformed::HeaderChecksum);
+}
+
+#[test]
+fn refuses_source_routes() {
+    for option in [131, 137] {
+        assert_eq!(error(&with_options(&[option, 7, 4, 10, 0, 0, 1, 0])), Malformed::SourceRoute);
+        assert_eq!(error(&with_options(&[1, 1, 1, option, 3, 4, 0, 0])), Malformed::SourceRoute);
+    }
+    for kind in [0, 2, 3, 4, 255] {
+        let packet = with_extensions(43, &[&[58, 0, kind, 1, 0, 0, 0, 0]]);
+        assert_eq!(error(&packet), Malformed::RoutingHeader);
+    }
+}
+
+#[test]
+fn refuses_options_that_lie_about_their_length() {
+    for options in [[7, 0, 0, 0], [7, 1, 0, 0], [7, 5, 0, 0], [1, 1, 1, 7]] {
+        assert_eq!(error(&with_options(&options)), Malformed::BadOption);
+    }
+    for option in [[5, 5, 0, 0, 0, 0], [1, 2, 0, 0, 0, 5]] {
+        let mut header = vec![58, 0];
+        header.extend_from_slice(&option);
+        let refused = error(&with_extensions(60, &[&header]));
+        assert_eq!(refused, Malformed::BadOption, "{option:?}");
+    }
+}
+
+#[test]
+fn accepts_harmless_options() {
+    assert!(parse(&with_options(&[7, 4, 4, 0])).is_ok());
+    assert!(parse(&with_options(&[1, 0, 131, 9])).is_ok(), "nothing is read behind the end of the options");
+    assert!(parse(&with_extensions(0, &[&[58, 0, 5, 2, 0, 0, 1, 0]])).is_ok());
+}
+
+#[test]
+fn refuses_jumbograms() {
+    let mut packet = with_extensions(0, &[&[58, 0, 0xc2, 4, 0, 1, 0, 0]]);
+    assert_eq!(error(&packet), Malformed::Jumbo);
+    packet[4..6].fill(0);
+    assert_eq!(error(&packet), Malformed::Jumbo);
+}
+
+#[test]
+fn refuses_extension_headers_that_pass_the_end() {
+    let packet = with_extensions(60, &[&[58, 200, 1, 4, 0, 0, 0, 0]]);
+    assert_eq!(error(&packet), Malformed::ExtensionLength);
+    let packet = with_extensions(51, &[&[58, 200, 0, 0, 0, 0, 0, 0]]);
+    assert_eq!(error(&packet), Malformed::ExtensionLength);
+    let mut cut = with_extensions(44, &[&[58, 0, 0, 0, 0, 0, 0, 1]]);
+    cut.truncate(44);
+    cut[4..6].copy_from_slice(&4u16.to_be_bytes());
+    assert_eq!(error(&cut), Malformed::ExtensionLength);
+}
+
+#[test]
+fn refuses_extension_headers_out_of_place() {
+    let hop_by_hop_later = with_extensions(60, &[&[0, 0, 1, 4, 0, 0, 0, 0], &[58, 0, 1, 4, 0, 0, 0, 0]]);
+    assert_eq!(error(&hop_by_hop_later), Malformed::ExtensionOrder);
+    let two_fragments = with_extensions(44, &[&[44, 0, 0, 0, 0, 0, 0, 1], &[58, 0, 0, 0, 0, 0, 0, 2]]);
+    assert_eq!(error(&two_fragments), Malformed::ExtensionOrder);
+}
+
+#[test]
+fn refuses_an_endless_chain_of_extension_headers() {
+    let more: &[u8] = &[60, 0, 1, 4, 0, 0, 0, 0];
+    let last: &[u8] = &[58, 0, 1, 4, 0, 0, 0, 0];
+    let chain = |len: usize| with_extensions(60, &[vec![more; len - 1], vec![last]].concat());
+    assert!(parse(&chain(8)).is_ok());
+    assert_eq!(error(&chain(9)), Malformed::ExtensionCount);
+}
+
+#[test]
+fn refuses_a_cut_transport_header() {
+    for (protocol, min) in [(TCP, 20), (UDP, 8), (ICMP, 8), (ICMPV6, 8)] {
+        for len in 0..min {
+            assert_eq!(error(&v4_with(protocol, 0, &vec![0; len])), Malformed::ShortTransport);
+            assert_eq!(error(&v6_with(protocol, &vec![0; len])), Malformed::ShortTransport);
+            // In a first fragment it is a trick to hide the header from whoever judges it.
+            let first = v4_with(protocol, 0x2000, &vec![0; len & !7]);
+            assert!(matches!(error(&first), Malformed::TinyFragment | Malformed::FragmentBounds));
+        }
+    }
+}
+
+#[test]
+fn refuses_impossible_tcp_and_udp_lengths() {
+    let mut tcp = [0u8; 24];
+    for words in [0, 4, 7, 15] {
+        tcp[12] = words << 4;
+        assert_eq!(error(&v4_with(TCP, 0, &tcp)), Malformed::TcpHeaderLength);
+    }
+    for claimed in [0u8, 7, 15, 17] {
+        let udp = [&[0, 1, 0, 2, 0, claimed, 0, 0][..], &[0; 8]].concat();
+        assert_eq!(error(&v4_with(UDP, 0, &udp)), Malformed::UdpLength);
+    }
+}
+
+#[test]
+fn refuses_fragments_that_no_host_sends() {
+    for (field, len) in [(0x2000u16, 12), (0x2000, 0), (0x0001, 0), (0x1fff, 16)] {
+        assert_eq!(error(&v4_with(ICMP, field, &vec![0; len])), Malformed::FragmentBounds, "{field:x} {len}");
+    }
+    for offset in [1, 2] {
+        assert_eq!(error(&v4_with(TCP, offset, &[0; 16])), Malformed::TinyFragment);
+    }
+}
+
+#[test]
+fn recognises_fragments() {
+    let mut datagram = [0u8; 64];
+    datagram[5] = 200;
+    let first = v4_with(UDP, 0x2000, &datagram);
+    assert!(parse(&first).unwrap().is_fragment());
+    assert!(parse(&first).unwrap().flow().is_some());
+    let later = v4_with(UDP, 8, &datagram);
+    assert!(parse(&later).unwrap().is_fragment());
+    assert_eq!(parse(&later).unwrap().flow(), None);
+    assert_eq!(udp::datagram_of(&parse(&later).unwrap()), None);
+    let later = with_extensions(44, &[&[58, 0, 0, 8 << 3, 0, 0, 0, 1]]);
+    assert!(parse(&later).unwrap().is_fragment());
+    let atomic = with_extensions(44, &[&[58, 0, 0, 0, 0, 0, 0, 1]]);
+    assert!(!parse(&atomic).unwrap().is_fragment());
+}
+
+#[test]
+fn reads_a_super_packet_of_64_kib() {
+    for (src, dst, header) in [("100.64.0.1", "100.64.0.2", 52), ("200::1", "200::2", 72)] {
+        let payload = vec![7; 65_535 - header];
+        let packet = Tcp { src, dst, seq: 1, flags: ACK, payload: &payload }.build();
+        let flow = parse(&packet).unwrap().flow().unwrap();
+        assert_eq!((flow.src, flow.dst, flow.src_port, flow.dst_port), (ip(src), ip(dst), 40_000, 443));
+    }
+}
+
+#[test]
+fn reads_its_own_echo_and_udp_packets() {
+    for (src, dst) in [("100.64.0.1", "100.64.0.2"), ("200::1", "200::2")] {
+        let mut echo = icmp::echo_request(ip(src), ip(dst), 77, 5, b"payload").unwrap();
+        assert_eq!(icmp::echo_reply_of(&parse(&echo).unwrap()), None, "a request is no reply");
+        let at = parse(&echo).unwrap().layout().transport_at;
+        echo[at] = if at == 20 { 0 } else { 129 };
+        assert_eq!(icmp::echo_reply_of(&parse(&echo).unwrap()), Some((77, 5)));
+
+        let (from, to) = ((ip(src), 9).into(), (ip(dst), 53).into());
+        let datagram = udp::build(from, to, b"hello").unwrap();
+        let parsed = parse(&datagram).unwrap();
+        let udp = udp::datagram_of(&parsed).unwrap();
+        assert_eq!((udp.src_port, udp.dst_port, udp.payload), (9, 53, &b"hello"[..]));
+        let len = parsed.transport().len() as u16;
+        assert_eq!(checksum::pseudo(ip(src), ip(dst), UDP, len).plus(parsed.transport()).finish(), 0);
+    }
+}
+
+#[test]
+fn refuses_to_build_what_is_no_packet() {
+    assert_eq!(icmp::echo_request(ip("100.64.0.1"), ip("200::2"), 1, 1, b""), None);
+    assert_eq!(icmp::echo_request(ip("200::1"), ip("200::2"), 1, 1, &[0; 65_535]), None);
+    assert_eq!(udp::build((ip("100.64.0.1"), 1).into(), (ip("200::2"), 1).into(), b""), None);
+    assert_eq!(udp::build((ip("100.64.0.1"), 1).into(), (ip("100.64.0.2"), 1).into(), &[0; 65_508]), None);
+}
+
+fn error(bytes: &[u8]) -> Malformed {
+    parse(bytes).expect_err("the packet must be refused")
+}
+
+fn v4() -> Vec<u8> {
+    v4_with(ICMP, 0, &[8, 0, 0, 0, 0, 1, 0, 1])
+}
+
+fn v6() -> Vec<u8> {
+    v6_with(ICMPV6, &[128, 0, 0, 0, 0, 1, 0, 1])
+}
+
+fn v4_with(protocol: u8, fragment: u16, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 0, 0, 9, 0, 0, 64, protocol, 0, 0, 100, 64, 0, 1, 100, 64, 0, 2];
+    packet.extend_from_slice(payload);
+    let len = packet.len() as u16;
+    packet[2..4].copy_from_slice(&len.to_be_bytes());
+    packet[6..8].copy_from_slice(&fragment.to_be_bytes());
+    mend(&mut packet);
+    packet
+}
+
+fn with_options(options: &[u8]) -> Vec<u8> {
+    let mut packet = v4();
+    packet.splice(20..20, options.iter().copied());
+    packet[0] = 0x45 + (options.len() / 4) as u8;
+    let len = packet.len() as u16;
+    packet[2..4].copy_from_slice(&len.to_be_bytes());
+    mend(&mut packet);
+    packet
+}
+
+fn v6_with(protocol: u8, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 0, protocol, 64];
+    packet.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    packet.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+    packet.extend_from_slice(payload);
+    packet[4..6].copy_from_slice(&(payload.len() as u16).to_be_bytes());
+    packet
+}
+
+fn with_extensions(first: u8, headers: &[&[u8]]) -> Vec<u8> {
+    let echo: &[u8] = &[128, 0, 0, 0, 0, 1, 0, 1];
+    v6_with(first, &[&headers.concat()[..], echo].concat())
+}

@@ -1,0 +1,218 @@
+//! What the plane refuses in either direction.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::*;
+use crate::{
+    dns::{Host, Zone},
+    ident::{MAGIC_V4, MAGIC_V6, PeerId},
+    packet::{
+        self, Malformed, icmp,
+        samples::{ACK, Tcp, ip},
+        udp,
+    },
+    route::RouteTable,
+};
+
+#[test]
+fn refuses_a_source_that_belongs_to_another_peer() {
+    for (bobs, ours) in [(BOB_V4, OWN_V4), (BOB_V6, OWN_V6)] {
+        assert_eq!(refused_in(ALICE, &packet(bobs, ours)), DropReason::SourceOfAnother);
+        assert!(inbound(&snapshot(), BOB, packet(bobs, ours)).is_ok());
+    }
+}
+
+#[test]
+fn refuses_a_source_that_belongs_to_nobody() {
+    for src in ["100.64.9.9", "8.8.8.8", "0.0.0.0", "255.255.255.255", "127.0.0.1", "100.100.100.53"] {
+        assert_eq!(refused_in(ALICE, &packet(src, OWN_V4)), DropReason::SourceOfAnother, "{src}");
+    }
+    for src in ["200::9", "::", "::1", "fe80::1", "200::53", "::ffff:100.64.0.2"] {
+        assert_eq!(refused_in(ALICE, &packet(src, OWN_V6)), DropReason::SourceOfAnother, "{src}");
+    }
+}
+
+#[test]
+fn refuses_our_own_address_as_a_source() {
+    assert_eq!(refused_in(ALICE, &packet(OWN_V4, OWN_V4)), DropReason::SourceOfAnother);
+    assert_eq!(refused_in(ALICE, &packet(OWN_V6, OWN_V6)), DropReason::SourceOfAnother);
+}
+
+#[test]
+fn refuses_a_stranger() {
+    assert_eq!(refused_in(STRANGER, &packet(ALICE_V4, OWN_V4)), DropReason::SourceOfAnother);
+    assert_eq!(refused_in(STRANGER, &packet("100.64.7.7", OWN_V4)), DropReason::SourceOfAnother);
+}
+
+#[test]
+fn refuses_a_packet_that_is_not_for_us() {
+    for dst in [
+        "8.8.8.8",
+        "192.168.1.1",
+        "10.0.0.1",
+        "127.0.0.1",
+        "127.255.255.254",
+        "169.254.169.254",
+        "224.0.0.1",
+        "239.255.255.250",
+        "255.255.255.255",
+        "100.127.255.255",
+        "0.0.0.0",
+        BOB_V4,
+        ALICE_V4,
+        "100.100.100.53",
+    ] {
+        assert_eq!(refused_in(ALICE, &packet(ALICE_V4, dst)), DropReason::NotForUs, "{dst}");
+    }
+    for dst in ["2001:db8::1", "::1", "fe80::1", "ff02::1", "ff05::2", "fd00::1", "::", BOB_V6, ALICE_V6, "200::53"] {
+        assert_eq!(refused_in(ALICE, &packet(ALICE_V6, dst)), DropReason::NotForUs, "{dst}");
+    }
+}
+
+#[test]
+fn refuses_a_peers_query_to_the_resolver() {
+    for (src, magic) in [(ALICE_V4, IpAddr::V4(MAGIC_V4)), (ALICE_V6, IpAddr::V6(MAGIC_V6))] {
+        let query = udp::build((ip(src), 5000).into(), (magic, 53).into(), &query()).unwrap();
+        assert_eq!(refused_in(ALICE, &query), DropReason::NotForUs);
+    }
+}
+
+#[test]
+fn refuses_ipv4_on_a_host_without_an_ipv4_address() {
+    let mut snapshot = snapshot();
+    snapshot.own_v4 = None;
+    for dst in [OWN_V4, "0.0.0.0"] {
+        let refused = inbound(&snapshot, ALICE, packet(ALICE_V4, dst)).unwrap_err();
+        assert_eq!(refused, DropReason::NotForUs);
+        let refused = outbound(&snapshot, &packet(dst, ALICE_V4)).unwrap_err();
+        assert_eq!(refused, DropReason::ForeignSource);
+    }
+}
+
+#[test]
+fn refuses_malformed_packets_before_it_looks_at_addresses() {
+    let mut cut = packet(ALICE_V4, OWN_V4);
+    cut.pop();
+    assert_eq!(refused_in(ALICE, &cut), DropReason::Malformed(Malformed::TotalLength));
+    assert_eq!(refused_out(&cut), DropReason::Malformed(Malformed::TotalLength));
+}
+
+#[test]
+fn drops_what_the_host_sends_from_a_foreign_source() {
+    for src in ["192.168.1.2", "127.0.0.1", "0.0.0.0", "100.64.9.9", BOB_V4] {
+        assert_eq!(refused_out(&packet(src, ALICE_V4)), DropReason::ForeignSource, "{src}");
+    }
+    for src in ["fe80::1", "::", "2001:db8::1", BOB_V6] {
+        assert_eq!(refused_out(&packet(src, ALICE_V6)), DropReason::ForeignSource, "{src}");
+    }
+    let mut query = udp::build((ip("192.168.1.2"), 5000).into(), (MAGIC_V4, 53).into(), &query()).unwrap();
+    assert_eq!(refused_out(&query), DropReason::ForeignSource);
+    query.truncate(0);
+    assert_eq!(refused_out(&query), DropReason::Malformed(Malformed::ShortHeader));
+}
+
+#[test]
+fn drops_what_the_host_sends_to_nobody() {
+    for dst in ["100.64.9.9", "8.8.8.8", "224.0.0.1", "255.255.255.255", "127.0.0.1"] {
+        assert_eq!(refused_out(&packet(OWN_V4, dst)), DropReason::NoRoute, "{dst}");
+    }
+    for dst in ["200::9", "ff02::2", "2001:db8::1"] {
+        assert_eq!(refused_out(&packet(OWN_V6, dst)), DropReason::NoRoute, "{dst}");
+    }
+    assert_eq!(refused_out(&packet(OWN_V4, OWN_V4)), DropReason::ToSelf);
+}
+
+#[test]
+fn drops_what_is_no_query_at_the_resolver() {
+    let from: SocketAddr = (ip(OWN_V4), 5000).into();
+    let other_port = udp::build(from, (MAGIC_V4, 54).into(), &query()).unwrap();
+    assert_eq!(refused_out(&other_port), DropReason::NotADnsQuery);
+    let tcp = Tcp { src: OWN_V4, dst: "100.100.100.53", seq: 1, flags: ACK, payload: b"x" }.build();
+    assert_eq!(refused_out(&tcp), DropReason::NotADnsQuery);
+    let echo = packet(OWN_V6, "200::53");
+    assert_eq!(refused_out(&echo), DropReason::NotADnsQuery);
+}
+
+#[test]
+fn routes_to_the_peer_that_holds_the_address() {
+    for (own, dst, peer) in [(OWN_V4, ALICE_V4, ALICE), (OWN_V6, ALICE_V6, ALICE), (OWN_V4, BOB_V4, BOB)] {
+        match outbound(&snapshot(), &packet(own, dst)).unwrap() {
+            Outbound::Peer(routed) => assert_eq!(routed.peer(), peer),
+            Outbound::Dns(_) => panic!("{dst} is a peer"),
+        }
+    }
+}
+
+#[test]
+fn judges_a_super_packet_as_one() {
+    let payload = vec![0; 60_000];
+    let packet = Tcp { src: OWN_V4, dst: BOB_V4, seq: 1, flags: ACK, payload: &payload }.build();
+    assert!(matches!(outbound(&snapshot(), &packet), Ok(Outbound::Peer(routed)) if routed.peer() == BOB));
+}
+
+#[test]
+fn answers_the_hosts_query_from_the_address_that_it_asked() {
+    for (own, magic) in [(OWN_V4, IpAddr::V4(MAGIC_V4)), (OWN_V6, IpAddr::V6(MAGIC_V6))] {
+        let packet = udp::build((ip(own), 5000).into(), (magic, 53).into(), &query()).unwrap();
+        let snapshot = snapshot();
+        let Outbound::Dns(question) = outbound(&snapshot, &packet).unwrap() else { panic!("a query is for us") };
+        let reply = question.reply(&snapshot.zone).unwrap();
+        let parsed = packet::parse(reply.packet()).unwrap();
+        assert_eq!((parsed.src(), parsed.dst()), (magic, ip(own)));
+        let datagram = udp::datagram_of(&parsed).unwrap();
+        assert_eq!((datagram.src_port, datagram.dst_port), (53, 5000));
+        assert!(datagram.payload.windows(4).any(|bytes| bytes == [100, 64, 0, 2]), "the reply holds alice's address");
+    }
+}
+
+#[test]
+fn a_reply_is_no_query_worth_an_answer() {
+    let mut reply = query();
+    reply[2] |= 0x80;
+    let packet = udp::build((ip(OWN_V4), 5000).into(), (MAGIC_V4, 53).into(), &reply).unwrap();
+    let snapshot = snapshot();
+    let Outbound::Dns(question) = outbound(&snapshot, &packet).unwrap() else { panic!("port 53 is for us") };
+    assert!(question.reply(&snapshot.zone).is_none());
+}
+
+pub(super) const ALICE: PeerId = PeerId([1; 32]);
+pub(super) const BOB: PeerId = PeerId([2; 32]);
+pub(super) const STRANGER: PeerId = PeerId([3; 32]);
+pub(super) const OWN_V4: &str = "100.64.0.1";
+pub(super) const OWN_V6: &str = "200::1";
+pub(super) const ALICE_V4: &str = "100.64.0.2";
+pub(super) const ALICE_V6: &str = "200::2";
+pub(super) const BOB_V4: &str = "100.64.0.3";
+pub(super) const BOB_V6: &str = "200::3";
+
+pub(super) fn snapshot() -> Snapshot {
+    Snapshot {
+        own_v4: Some("100.64.0.1".parse().unwrap()),
+        own_v6: "200::1".parse().unwrap(),
+        routes: RouteTable::new([(ip(ALICE_V4), ALICE), (ip(ALICE_V6), ALICE), (ip(BOB_V4), BOB), (ip(BOB_V6), BOB)]),
+        zone: Zone::new([Host {
+            host: "alice".parse().unwrap(),
+            network: "home".parse().unwrap(),
+            v4: Some(ALICE_V4.parse().unwrap()),
+            v6: ALICE_V6.parse().unwrap(),
+        }]),
+    }
+}
+
+pub(super) fn query() -> Vec<u8> {
+    let mut bytes = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    bytes.extend_from_slice(b"\x05alice\x04home\x03ray\x00\x00\x01\x00\x01");
+    bytes
+}
+
+pub(super) fn packet(src: &str, dst: &str) -> Vec<u8> {
+    icmp::echo_request(ip(src), ip(dst), 1, 1, b"ping").unwrap()
+}
+
+fn refused_in(from: PeerId, packet: &[u8]) -> DropReason {
+    inbound(&snapshot(), from, packet).map(|_| ()).expect_err("the packet must be dropped")
+}
+
+fn refused_out(packet: &[u8]) -> DropReason {
+    outbound(&snapshot(), packet).map(|_| ()).expect_err("the packet must be dropped")
+}

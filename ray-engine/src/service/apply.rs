@@ -1,0 +1,87 @@
+//! The one place where rosters become what is in force: policy and names, who may link, what peers are told, and the
+//! device's addresses.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+    time::Instant,
+};
+
+use super::Core;
+use crate::{
+    dns::{Host, Zone},
+    host::TunnelWanted,
+    ident::{PeerId, mesh_v4, mesh_v6},
+    plane::Snapshot,
+    route::RouteTable,
+};
+
+/// Candidates of an address before a first network has settled it; the first that may be held.
+const INDEXES_TRIED: u32 = 64;
+
+impl Core {
+    /// Makes the present rosters count.
+    pub(super) fn apply(&mut self) {
+        self.conflicts.clear();
+        let own_v4 = self.own_v4();
+        let own_v6 = mesh_v6(&self.me);
+        let claims =
+            self.networks.iter().flat_map(|network| network.ledger.roster().members()).filter(|m| m.peer != self.me);
+        let routes: RouteTable = claims
+            .flat_map(|m| m.v4.map(|v4| (IpAddr::V4(v4), m.peer)).into_iter().chain([(IpAddr::V6(m.v6), m.peer)]))
+            .collect();
+        self.conflicts.extend(routes.refused().iter().map(|(address, peer)| {
+            format!(
+                "{address} of {} is taken by another member or not a mesh address; it is not reachable there",
+                peer.short()
+            )
+        }));
+        self.live.replace(Snapshot { own_v4, own_v6, routes, zone: self.zone() });
+        self.tunnel.want(TunnelWanted { up: self.wanted_up, v4: own_v4, v6: own_v6 });
+
+        let members: BTreeSet<PeerId> = self
+            .networks
+            .iter()
+            .flat_map(|network| network.ledger.roster().members())
+            .map(|member| member.peer)
+            .filter(|peer| *peer != self.me)
+            .collect();
+        self.wanted_since.retain(|peer, _| members.contains(peer));
+        self.last_seen.retain(|peer, _| members.contains(peer));
+        for peer in &members {
+            self.wanted_since.entry(*peer).or_insert_with(Instant::now);
+        }
+        // Told first: a link that ends with this still carries what its peer needs to know.
+        for link in self.mesh.links().all() {
+            self.tell(&link);
+        }
+        self.mesh.replace_members(&members);
+    }
+
+    /// The IPv4 address of this node: what the first network has settled, or the first candidate.
+    fn own_v4(&mut self) -> Option<Ipv4Addr> {
+        if self.ipv6_only {
+            return None;
+        }
+        let settled: BTreeSet<Ipv4Addr> =
+            self.networks.iter().filter_map(|network| network.ledger.roster().get(&self.me)?.v4).collect();
+        let first = self.networks.iter().find_map(|network| network.ledger.roster().get(&self.me)?.v4);
+        if settled.len() > 1 {
+            self.conflicts.push(
+                "this node's IPv4 address differs between its networks; only the first network's is in use".to_owned(),
+            );
+        }
+        first.or_else(|| (0..INDEXES_TRIED).find_map(|index| mesh_v4(&self.me, index)))
+    }
+
+    fn zone(&self) -> Zone {
+        Zone::new(self.networks.iter().flat_map(|network| {
+            network.ledger.roster().members().map(|member| Host {
+                host: member.hostname.clone(),
+                network: network.name().clone(),
+                v4: member.v4,
+                v6: member.v6,
+            })
+        }))
+    }
+}

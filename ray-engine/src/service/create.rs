@@ -1,0 +1,58 @@
+//! `create`: founds a network.
+
+use ray_ipc::control::{CreateRequest, NetworkReply};
+
+use super::{Core, Result, failure, now};
+use crate::{
+    ident::{Hostname, NetworkName, RoomId},
+    ledger::{Ledger, SigningKey},
+    mesh,
+};
+
+impl Core {
+    pub(super) fn create(&mut self, request: CreateRequest) -> Result<NetworkReply> {
+        let name: NetworkName =
+            request.name.parse().map_err(|error| failure::bad_name("network name", &request.name, error))?;
+        let hostname = self.hostname_or(request.hostname.as_deref())?;
+        self.check_name_free(&name)?;
+        let network_key = mesh::random_key();
+        let (ledger, _) = Ledger::found(&SigningKey::from_bytes(&network_key), &self.key, name, hostname, now());
+        let room = ledger.room();
+        tokio::task::block_in_place(|| self.add_network(ledger, Some(&network_key)))
+            .map_err(|error| failure::store(&error))?;
+        self.apply();
+        self.network_reply(room)
+    }
+
+    pub(super) fn check_name_free(&self, name: &NetworkName) -> Result<()> {
+        if self.networks.iter().all(|network| network.name() != name) {
+            return Ok(());
+        }
+        Err(failure::refused(
+            format!("this node is in a network called {name} already"),
+            format!("choose another name, or leave it first: ray leave {name}"),
+        ))
+    }
+
+    /// The name that the user gave, or the system's.
+    pub(super) fn hostname_or(&self, given: Option<&str>) -> Result<Hostname> {
+        match given {
+            None => Ok(self.hostname.clone()),
+            Some(text) => text.parse().map_err(|error| failure::bad_name("host name", text, error)),
+        }
+    }
+
+    /// A network as its new member sees it.
+    pub(super) fn network_reply(&self, room: RoomId) -> Result<NetworkReply> {
+        let network = self.network(room);
+        let seat = network.and_then(|network| Some((network, network.ledger.roster().get(&self.me)?)));
+        let (network, member) = seat.ok_or_else(|| failure::not_found("the network is gone again", ""))?;
+        Ok(NetworkReply {
+            name: network.name().to_string(),
+            room_id: room.to_string(),
+            hostname: member.hostname.to_string(),
+            v4: if self.ipv6_only { None } else { member.v4 },
+            v6: member.v6,
+        })
+    }
+}

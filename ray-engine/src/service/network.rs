@@ -1,0 +1,145 @@
+//! One network as this node holds it: its ledger, the file behind it, and the handle that its datagrams carry.
+
+use super::{Core, Result, failure};
+use crate::{
+    ident::{NetworkName, PeerId, RoomId},
+    ledger::{self, Inserted, Ledger, VerifiedEntry},
+    store::{LogFile, StoreError},
+};
+
+pub(super) struct Network {
+    pub(super) ledger: Ledger,
+    file: LogFile,
+    /// What peers put on datagrams of this network on their way to us.
+    pub(super) handle: u16,
+}
+
+impl Network {
+    pub(super) fn name(&self) -> &NetworkName {
+        &self.ledger.roster().name
+    }
+
+    pub(super) fn room(&self) -> RoomId {
+        self.ledger.room()
+    }
+
+    pub(super) fn has(&self, peer: &PeerId) -> bool {
+        self.ledger.roster().is_member(peer)
+    }
+
+    pub(super) fn heads(&self) -> Vec<[u8; 32]> {
+        self.ledger.heads().into_iter().map(|id| id.0).collect()
+    }
+
+    /// Takes an entry into the ledger and makes what became part of it durable. Whether anything did.
+    fn take(&mut self, entry: VerifiedEntry) -> std::result::Result<bool, StoreError> {
+        let ids = match self.ledger.insert(entry) {
+            Inserted::New { entries } => entries,
+            Inserted::Known | Inserted::Pending => return Ok(false),
+            Inserted::Refused(refusal) => {
+                tracing::warn!(network = %self.name(), %refusal, "not taking an entry in");
+                return Ok(false);
+            }
+        };
+        let bytes: Vec<&[u8]> = ids.iter().filter_map(|id| self.ledger.get(id)).map(VerifiedEntry::bytes).collect();
+        self.file.append(&bytes)?;
+        Ok(true)
+    }
+}
+
+impl Core {
+    pub(super) fn load_networks(&mut self) -> std::result::Result<(), StoreError> {
+        for room in self.store.rooms()? {
+            let (file, entries) = self.store.open_network(room)?;
+            let network = Network { ledger: fold(room, &entries), file, handle: self.new_handle() };
+            if network.has(&self.me) {
+                self.networks.push(network);
+            } else {
+                // Left, and stopped before the files were removed.
+                drop(network);
+                self.store.remove_network(room)?;
+            }
+        }
+        self.sort();
+        Ok(())
+    }
+
+    /// Adds a network to the disk and to the list.
+    pub(super) fn add_network(
+        &mut self,
+        ledger: Ledger,
+        network_key: Option<&[u8; 32]>,
+    ) -> std::result::Result<(), StoreError> {
+        let entries: Vec<&[u8]> = ledger.entries().map(VerifiedEntry::bytes).collect();
+        let file = self.store.add_network(ledger.room(), network_key, &entries)?;
+        let handle = self.new_handle();
+        self.networks.push(Network { ledger, file, handle });
+        self.sort();
+        Ok(())
+    }
+
+    pub(super) fn remove_network(&mut self, room: RoomId) -> std::result::Result<(), StoreError> {
+        self.store.remove_network(room)?;
+        self.networks.retain(|network| network.room() != room);
+        Ok(())
+    }
+
+    pub(super) fn network(&self, room: RoomId) -> Option<&Network> {
+        self.networks.iter().find(|network| network.room() == room)
+    }
+
+    /// Takes an entry in. When the disk does not, the ledger is read back from it, so that memory never runs ahead.
+    pub(super) fn take_entry(&mut self, room: RoomId, entry: VerifiedEntry) -> std::result::Result<bool, StoreError> {
+        let Some(at) = self.networks.iter().position(|network| network.room() == room) else { return Ok(false) };
+        let Some(network) = self.networks.get_mut(at) else { return Ok(false) };
+        match tokio::task::block_in_place(|| network.take(entry)) {
+            Ok(taken) => Ok(taken),
+            Err(error) => {
+                tracing::error!(%error, network = %network.name(), "storing an entry");
+                let (file, entries) = self.store.open_network(room)?;
+                (network.ledger, network.file) = (fold(room, &entries), file);
+                Err(error)
+            }
+        }
+    }
+
+    /// The network that the user means: by name or room id, or the only one.
+    pub(super) fn chosen(&self, named: Option<&str>) -> Result<&Network> {
+        match (named, self.networks.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, []) => Err(failure::not_found("this node is in no network", "make one with `ray create NAME`")),
+            (None, several) => {
+                let names: Vec<&str> = several.iter().map(|network| network.name().as_str()).collect();
+                Err(failure::usage(format!("name one of the networks: {}", names.join(", ")), ""))
+            }
+            (Some(named), networks) => {
+                let found = networks.iter().find(|n| n.name().as_str() == named || n.room().to_string() == named);
+                found.ok_or_else(|| {
+                    failure::not_found(format!("no network {named:?} on this node"), "`ray status` lists the networks")
+                })
+            }
+        }
+    }
+
+    fn new_handle(&mut self) -> u16 {
+        self.next_handle = self.next_handle.wrapping_add(1);
+        self.next_handle
+    }
+
+    fn sort(&mut self) {
+        self.networks.sort_by(|a, b| (a.name(), a.room()).cmp(&(b.name(), b.room())));
+    }
+}
+
+fn fold(room: RoomId, entries: &[Vec<u8>]) -> Ledger {
+    let mut ledger = Ledger::empty(room);
+    for bytes in entries {
+        match ledger::verify(bytes, room) {
+            Ok(entry) => {
+                ledger.insert(entry);
+            }
+            Err(error) => tracing::error!(%room, %error, "skipping an entry on disk"),
+        }
+    }
+    ledger
+}

@@ -1,0 +1,121 @@
+//! `status` and `version`: everything there is to show, as it is at this moment.
+
+use std::time::{Duration, Instant};
+
+use nix::unistd::Uid;
+use ray_ipc::control::{
+    DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, StatusReply,
+};
+
+use super::{Core, Network, tunnel::tun_status};
+use crate::{
+    host::TunnelState,
+    ledger::Member,
+    mesh::{Link, LinkPath},
+};
+
+/// A first dial takes so long at the most before the peer counts as offline.
+const CONNECTING: Duration = Duration::from_secs(15);
+
+impl Core {
+    pub(super) fn engine_info(&self) -> EngineInfo {
+        EngineInfo {
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            endpoint_id: self.me.to_string(),
+            pid: std::process::id(),
+            uid: Uid::effective().as_raw(),
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusReply {
+        let state = self.tunnel.state().borrow().clone();
+        let (helper, tun) = match &state {
+            TunnelState::Up(tun) => (HelperState::Connected, Some(tun_status(tun))),
+            TunnelState::Failed { helper_reachable: false, reason } => {
+                (HelperState::Missing { reason: reason.clone() }, None)
+            }
+            TunnelState::Failed { helper_reachable: true, .. } | TunnelState::Down | TunnelState::Starting => {
+                (HelperState::Connected, None)
+            }
+        };
+        let mut warnings = self.conflicts.clone();
+        if let (TunnelState::Failed { reason, .. }, true) = (&state, self.wanted_up) {
+            warnings.push(format!("the tunnel is wanted but not up: {reason}"));
+        }
+        let drops = self.live.drops.snapshot().into_iter().filter(|(_, packets)| *packets > 0);
+        StatusReply {
+            engine: self.engine_info(),
+            helper,
+            wanted_up: self.wanted_up,
+            tun,
+            underlay: self.mesh.bound_sockets().iter().map(ToString::to_string).collect(),
+            networks: self.networks.iter().map(|network| self.network_status(network)).collect(),
+            drops: drops.map(|(reason, packets)| DropCount { reason: reason.to_owned(), packets }).collect(),
+            warnings,
+        }
+    }
+
+    fn network_status(&self, network: &Network) -> NetworkStatus {
+        let roster = network.ledger.roster();
+        let mut members: Vec<_> = roster.members().map(|member| self.member_status(network, member)).collect();
+        members.sort_by(|a, b| a.hostname.cmp(&b.hostname));
+        NetworkStatus {
+            name: roster.name.to_string(),
+            room_id: network.room().to_string(),
+            hostname: roster.get(&self.me).map(|me| me.hostname.to_string()).unwrap_or_default(),
+            coordinator: roster.is_coordinator(&self.me),
+            members,
+        }
+    }
+
+    fn member_status(&self, network: &Network, member: &Member) -> MemberStatus {
+        MemberStatus {
+            hostname: member.hostname.to_string(),
+            fqdn: format!("{}.{}.ray", member.hostname, network.name()),
+            endpoint_id: member.peer.to_string(),
+            v4: member.v4,
+            v6: member.v6,
+            coordinator: member.coordinator,
+            me: member.peer == self.me,
+            state: self.member_state(member),
+        }
+    }
+
+    fn member_state(&self, member: &Member) -> MemberState {
+        if member.peer == self.me {
+            return MemberState::Me;
+        }
+        if let Some(link) = self.mesh.links().get(&member.peer) {
+            return online(&link);
+        }
+        let last_seen = self.last_seen.get(&member.peer).map(Instant::elapsed);
+        let since = self.wanted_since.get(&member.peer).map(Instant::elapsed);
+        if last_seen.is_none() && since.is_some_and(|since| since < CONNECTING) && self.mesh.dials(&member.peer) {
+            return MemberState::Connecting;
+        }
+        MemberState::Offline { last_seen_s: last_seen.map(|ago| ago.as_secs()) }
+    }
+}
+
+fn online(link: &Link) -> MemberState {
+    let ((path, rtt), (tx_bytes, rx_bytes)) = (link.path(), link.traffic());
+    MemberState::Online {
+        path: path_state(path),
+        rtt_us: micros(rtt),
+        since_s: link.since().elapsed().as_secs(),
+        tx_bytes,
+        rx_bytes,
+    }
+}
+
+pub(super) fn path_state(path: LinkPath) -> PathState {
+    match path {
+        LinkPath::Direct(remote) => PathState::Direct { remote },
+        LinkPath::Relay(url) => PathState::Relay { url },
+        LinkPath::Unsettled => PathState::Unsettled,
+    }
+}
+
+pub(super) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

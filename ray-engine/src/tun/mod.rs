@@ -1,0 +1,55 @@
+//! The TUN device: one queue's file descriptor as a reader of super-packets and a writer of judged packets. Layer 4.
+//!
+//! The helper opened the queue with a `virtio_net_hdr` before every packet. That header never leaves this module: what
+//! is read is split and summed by our own parse, and what is written gets a header of our own making.
+
+mod coalesce;
+mod ioctl;
+mod reader;
+mod split;
+mod vnet;
+mod writer;
+
+use std::{io, os::fd::OwnedFd, sync::Arc};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+pub use self::{
+    ioctl::Offload,
+    reader::{Chunk, Reader, Wake},
+    writer::Writer,
+};
+
+/// Longest packet that the kernel exchanges with us: an IPv6 header and what its length field can say.
+const PACKET_MAX: usize = 40 + 65_535;
+
+/// One queue of the device.
+#[derive(Debug)]
+pub struct Queue {
+    fd: Arc<OwnedFd>,
+    offload: Offload,
+}
+
+impl Queue {
+    /// Takes a queue over that the helper opened. Refuses a descriptor that is not a TUN queue with packet headers of
+    /// the `virtio_net` kind, since every byte would be misread. Offloads that the kernel does not know are given up
+    /// step by step; [`Queue::offload`] tells what is left.
+    pub fn adopt(fd: OwnedFd, offload: bool) -> io::Result<Self> {
+        ioctl::check_flags(&fd)?;
+        let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
+        fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+        ioctl::set_header_size(&fd, vnet::LEN)?;
+        let offload = if offload { ioctl::enable_offload(&fd)? } else { ioctl::disable_offload(&fd)? };
+        Ok(Self { fd: Arc::new(fd), offload })
+    }
+
+    pub fn offload(&self) -> Offload {
+        self.offload
+    }
+
+    /// One half for each packet loop.
+    pub fn into_split(self) -> (Reader, Writer) {
+        let writer = Writer::new(Arc::clone(&self.fd), self.offload != Offload::Off);
+        (Reader::new(self.fd, self.offload != Offload::Off), writer)
+    }
+}

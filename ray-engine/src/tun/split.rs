@@ -1,0 +1,141 @@
+//! Splits a super-packet into the packets that would go over a wire, and completes checksums.
+#![forbid(unsafe_code)]
+
+use std::net::IpAddr;
+
+use crate::packet::{
+    self, Layout, Malformed, TCP, UDP,
+    checksum::{self, Sum},
+};
+
+/// Room for an IP header with options or extensions and a full TCP header; more is not what hosts send.
+const HEADERS_MAX: usize = 256;
+const IPV6_HEADER_LEN: usize = 40;
+
+const FLAGS_AT: usize = 13;
+const FLAG_FIN: u8 = 0x01;
+const FLAG_PSH: u8 = 0x08;
+const FLAG_CWR: u8 = 0x80;
+
+/// Adds the sum from `start` on to what stands at `start + offset`, as the kernel asks for.
+pub(super) fn complete(packet: &mut [u8], start: usize, offset: usize) -> Result<(), Malformed> {
+    let sum = Sum::default().plus(packet.get(start..).ok_or(Malformed::Offload)?).finish();
+    put(packet, start + offset, nonzero(sum))
+}
+
+/// Hands each segment to `f`, in order. Splits in place and copies no payload: the headers of a segment are written
+/// over the end of the one before, which `f` is done with.
+pub(super) fn split(packet: &mut [u8], protocol: u8, size: usize, mut f: impl FnMut(&[u8])) -> Result<(), Malformed> {
+    let head = Head::read(packet, protocol)?;
+    let payload_len = packet.len() - head.len;
+    if size == 0 || payload_len == 0 {
+        return Err(Malformed::Offload);
+    }
+    let count = payload_len.div_ceil(size);
+    for index in 0..count {
+        let start = index * size;
+        let end = packet.len().min(start + head.len + size);
+        let segment = packet.get_mut(start..end).ok_or(Malformed::Offload)?;
+        head.write(segment, index, start, index + 1 == count)?;
+        f(segment);
+    }
+    Ok(())
+}
+
+/// The headers that all segments share, and the sums over what does not change between them.
+struct Head {
+    bytes: [u8; HEADERS_MAX],
+    len: usize,
+    layout: Layout,
+    pseudo: Sum,
+}
+
+impl Head {
+    fn read(packet: &[u8], protocol: u8) -> Result<Self, Malformed> {
+        let parsed = packet::parse(packet)?;
+        let layout = parsed.layout();
+        if layout.protocol != protocol || parsed.is_fragment() {
+            return Err(Malformed::Offload);
+        }
+        let transport_len = match protocol {
+            TCP => parsed.transport().get(12).map(|byte| usize::from(byte >> 4) * 4),
+            UDP => Some(8),
+            _ => None,
+        };
+        let len = layout.transport_at + transport_len.ok_or(Malformed::Offload)?;
+        let mut bytes = [0; HEADERS_MAX];
+        let kept = bytes.get_mut(..len).ok_or(Malformed::Offload)?;
+        kept.copy_from_slice(packet.get(..len).ok_or(Malformed::Offload)?);
+        put(&mut bytes, layout.transport_at + checksum_at(protocol), 0)?;
+        Ok(Self { bytes, len, layout, pseudo: checksum::pseudo(layout.src, layout.dst, protocol, 0) })
+    }
+
+    /// Makes `segment`, whose payload is in place, a packet of its own. `skipped` counts the payload before it.
+    fn write(&self, segment: &mut [u8], index: usize, skipped: usize, last: bool) -> Result<(), Malformed> {
+        let total = segment.len();
+        let headers = segment.get_mut(..self.len).ok_or(Malformed::Offload)?;
+        headers.copy_from_slice(self.bytes.get(..self.len).ok_or(Malformed::Offload)?);
+        match self.layout.src {
+            IpAddr::V4(_) => {
+                let id = u16_at(headers, 4)?.wrapping_add(length(index)?);
+                put(headers, 2, length(total)?)?;
+                put(headers, 4, id)?;
+                put(headers, 10, 0)?;
+                let sum = checksum::of(headers.get(..self.layout.transport_at).ok_or(Malformed::Offload)?);
+                put(headers, 10, sum)?;
+            }
+            IpAddr::V6(_) => put(headers, 4, length(total.saturating_sub(IPV6_HEADER_LEN))?)?,
+        }
+        let transport = segment.get_mut(self.layout.transport_at..).ok_or(Malformed::Offload)?;
+        let transport_len = length(transport.len())?;
+        if self.layout.protocol == TCP {
+            shape_tcp(transport, skipped, index == 0, last)?;
+        } else {
+            put(transport, 4, transport_len)?;
+        }
+        let sum = self.pseudo.plus_u16(transport_len).plus(transport).finish();
+        put(transport, checksum_at(self.layout.protocol), nonzero(sum))
+    }
+}
+
+/// FIN and PSH belong to the last segment, CWR to the first.
+fn shape_tcp(transport: &mut [u8], skipped: usize, first: bool, last: bool) -> Result<(), Malformed> {
+    let header = transport.first_chunk_mut::<20>().ok_or(Malformed::Offload)?;
+    let skipped = u32::try_from(skipped).map_err(|_| Malformed::Offload)?;
+    let seq = u32::from_be_bytes([header[4], header[5], header[6], header[7]]).wrapping_add(skipped);
+    header[4..8].copy_from_slice(&seq.to_be_bytes());
+    if !first {
+        header[FLAGS_AT] &= !FLAG_CWR;
+    }
+    if !last {
+        header[FLAGS_AT] &= !(FLAG_FIN | FLAG_PSH);
+    }
+    Ok(())
+}
+
+fn checksum_at(protocol: u8) -> usize {
+    if protocol == TCP { 16 } else { 6 }
+}
+
+/// Zero would say "no checksum" in UDP; in TCP both values say the same.
+fn nonzero(sum: u16) -> u16 {
+    if sum == 0 { u16::MAX } else { sum }
+}
+
+fn length(len: usize) -> Result<u16, Malformed> {
+    u16::try_from(len).map_err(|_| Malformed::Offload)
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Malformed> {
+    let pair = bytes.get(at..).and_then(|rest| rest.first_chunk::<2>()).ok_or(Malformed::Offload)?;
+    Ok(u16::from_be_bytes(*pair))
+}
+
+fn put(bytes: &mut [u8], at: usize, value: u16) -> Result<(), Malformed> {
+    let place = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<2>()).ok_or(Malformed::Offload)?;
+    *place = value.to_be_bytes();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The `virtio_net_hdr` before each packet, read with suspicion.
+#![forbid(unsafe_code)]
+
+use tun_rs::{
+    VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_HDR_GSO_UDP_L4, VIRTIO_NET_HDR_LEN, VirtioNetHdr,
+};
+
+use crate::packet::{Malformed, TCP, UDP};
+
+pub(super) const LEN: usize = VIRTIO_NET_HDR_LEN;
+
+/// From linux/virtio_net.h.
+const FLAG_NEEDS_CHECKSUM: u8 = 1;
+const GSO_NONE: u8 = 0;
+const GSO_ECN: u8 = 0x80;
+
+/// What the kernel left undone on a packet that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undone {
+    Nothing,
+    /// The sum from `start` on is missing; its place, `offset` behind, holds that of the pseudo header.
+    Checksum {
+        start: usize,
+        offset: usize,
+    },
+    /// The payload is that of many packets, each with `size` bytes of it, and of this protocol.
+    Split {
+        protocol: u8,
+        size: usize,
+    },
+}
+
+/// Reads the header alone; whether it fits the packet is judged where it is used.
+pub(super) fn read(bytes: &[u8]) -> Result<Undone, Malformed> {
+    let header = VirtioNetHdr::decode(bytes).map_err(|_| Malformed::Offload)?;
+    let protocol = match header.gso_type & !GSO_ECN {
+        GSO_NONE if header.flags & FLAG_NEEDS_CHECKSUM != 0 => {
+            let (start, offset) = (usize::from(header.csum_start), usize::from(header.csum_offset));
+            return Ok(Undone::Checksum { start, offset });
+        }
+        GSO_NONE => return Ok(Undone::Nothing),
+        VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_TCPV6 => TCP,
+        VIRTIO_NET_HDR_GSO_UDP_L4 => UDP,
+        _ => return Err(Malformed::Offload),
+    };
+    Ok(Undone::Split { protocol, size: usize::from(header.gso_size) })
+}
+
+/// The header of a packet that needs nothing.
+pub(super) const PLAIN: [u8; LEN] = [0; LEN];
+
+/// The header of a TCP super-packet that we made.
+pub(super) fn tcp(v6: bool, transport_at: u16, header_len: u16, size: u16) -> [u8; LEN] {
+    let header = VirtioNetHdr {
+        flags: FLAG_NEEDS_CHECKSUM,
+        gso_type: if v6 { VIRTIO_NET_HDR_GSO_TCPV6 } else { VIRTIO_NET_HDR_GSO_TCPV4 },
+        hdr_len: header_len,
+        gso_size: size,
+        csum_start: transport_at,
+        csum_offset: 16,
+    };
+    let mut bytes = PLAIN;
+    // Fails only for a buffer that is too short.
+    let _ = header.encode(&mut bytes);
+    bytes
+}

@@ -1,0 +1,68 @@
+//! The rules that keep the engine's own packets out of the mesh prefixes, so that a peer that names its mesh address as
+//! its address on the Internet can never make the tunnel swallow itself.
+//!
+//! They are matched after the local table, so the engine still reaches this node's own mesh address.
+
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    route::RouteProtocol,
+    rule::{RuleAction, RuleAttribute, RuleMessage, RuleUidRange},
+};
+
+use super::Failure;
+use crate::{prefix::Prefix, sys::netlink::Netlink};
+
+/// Marks routes and rules as ours (`rtm_protocol`, `FRA_PROTOCOL`); no assigned number is near.
+pub(super) const PROTOCOL: u8 = 197;
+/// Before the main table's 32766 and before the ranges that other mesh VPNs use.
+const PRIORITY: u32 = 5197;
+
+/// Forbids `uid` to send into `prefixes`.
+pub(super) fn install(netlink: &mut Netlink, uid: u32, prefixes: &[Prefix]) -> Result<(), Failure> {
+    sweep(netlink)?;
+    for prefix in prefixes {
+        netlink
+            .change(RouteNetlinkMessage::NewRule(prohibition(uid, prefix)), NLM_F_CREATE | NLM_F_EXCL)
+            .map_err(Failure::at("adding the rule against loops"))?;
+    }
+    Ok(())
+}
+
+/// Removes every rule that bears our mark.
+pub fn sweep(netlink: &mut Netlink) -> Result<(), Failure> {
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut request = RuleMessage::default();
+        request.header.family = family;
+        let answers = netlink.dump(&RouteNetlinkMessage::GetRule(request)).map_err(Failure::at("listing rules"))?;
+        for answer in answers {
+            if let RouteNetlinkMessage::NewRule(rule) = answer
+                && is_ours(&rule)
+            {
+                netlink
+                    .change(RouteNetlinkMessage::DelRule(rule), 0)
+                    .map_err(Failure::at("removing the rule against loops"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn prohibition(uid: u32, prefix: &Prefix) -> RuleMessage {
+    let mut rule = RuleMessage::default();
+    rule.header.family = if prefix.network().is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    rule.header.dst_len = prefix.len_bits();
+    rule.header.action = RuleAction::Prohibit;
+    rule.attributes = vec![
+        RuleAttribute::Destination(prefix.network()),
+        RuleAttribute::Priority(PRIORITY),
+        RuleAttribute::UidRange(RuleUidRange { start: uid, end: uid }),
+        RuleAttribute::Protocol(RouteProtocol::Other(PROTOCOL)),
+    ];
+    rule
+}
+
+fn is_ours(rule: &RuleMessage) -> bool {
+    rule.attributes.contains(&RuleAttribute::Protocol(RouteProtocol::Other(PROTOCOL)))
+        && rule.attributes.contains(&RuleAttribute::Priority(PRIORITY))
+}

@@ -1,0 +1,100 @@
+//! Reads the command line.
+
+use std::{error::Error, ffi::OsString, fmt, path::PathBuf};
+
+use ray_ipc::helper::SOCKET_PATH;
+
+pub const POLICY_PATH: &str = "/etc/rayfish/helper.toml";
+
+pub const HELP: &str = "\
+The privileged helper of Rayfish. Serves the engine's user, and nobody else.
+
+Usage: ray-helper [--policy PATH] [--socket PATH]
+
+  --policy PATH   root's policy [default: /etc/rayfish/helper.toml]
+  --socket PATH   where to listen [default: /run/rayfish/helper.sock]
+  --help          print this
+  --version       print the version
+
+Exit codes: 0 orderly end, 1 runtime failure, 2 wrong usage or policy.
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    Serve { policy: PathBuf, socket: PathBuf },
+    Help,
+    Version,
+}
+
+/// Why a command line is none.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UsageError {
+    Unknown { argument: OsString },
+    MissingPath { flag: &'static str },
+    Repeated { flag: &'static str },
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { argument } => write!(f, "reading the command line: unknown argument {argument:?}"),
+            Self::MissingPath { flag } => write!(f, "reading the command line: {flag} needs a path"),
+            Self::Repeated { flag } => write!(f, "reading the command line: {flag} was given twice"),
+        }
+    }
+}
+
+impl Error for UsageError {}
+
+/// Parses the arguments after the program's name.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    let (mut policy, mut socket) = (None, None);
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let (flag, slot) = match argument.to_str() {
+            Some("--help" | "-h") => return Ok(Command::Help),
+            Some("--version" | "-V") => return Ok(Command::Version),
+            Some("--policy") => ("--policy", &mut policy),
+            Some("--socket") => ("--socket", &mut socket),
+            Some(_) | None => return Err(UsageError::Unknown { argument }),
+        };
+        let path = arguments.next().filter(|path| !path.is_empty()).ok_or(UsageError::MissingPath { flag })?;
+        if slot.replace(PathBuf::from(path)).is_some() {
+            return Err(UsageError::Repeated { flag });
+        }
+    }
+    Ok(Command::Serve {
+        policy: policy.unwrap_or_else(|| POLICY_PATH.into()),
+        socket: socket.unwrap_or_else(|| SOCKET_PATH.into()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        for line in ["serve", "--polcy x", "--policy", "--socket a --socket b", "--policy= x"] {
+            assert!(parse(words(line)).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_packaged_paths() {
+        let serve = Command::Serve { policy: POLICY_PATH.into(), socket: "/run/rayfish/helper.sock".into() };
+        assert_eq!(parse(words("")), Ok(serve));
+        let chosen = Command::Serve { policy: "a".into(), socket: "b".into() };
+        assert_eq!(parse(words("--socket b --policy a")), Ok(chosen));
+    }
+
+    #[test]
+    fn the_help_names_the_true_defaults() {
+        assert!(HELP.contains(POLICY_PATH) && HELP.contains(SOCKET_PATH));
+    }
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+}

@@ -1,0 +1,44 @@
+//! Plain lines to standard error.
+
+use std::{
+    fmt,
+    io::{self, Write},
+    time::{Duration, Instant},
+};
+
+use crate::limit::Bucket;
+
+/// Lines that a peer can cause: a burst to read, then a trickle, so that nobody fills the host's journal.
+const LINES_BURST: u32 = 50;
+const LINES_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Writes one line. A closed standard error is no reason to stop serving.
+pub fn line(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "ray-helper: {text}");
+}
+
+/// Writes lines that a peer's conduct causes, within a budget.
+#[derive(Debug)]
+pub struct PeerLog {
+    budget: Bucket,
+    suppressed: u64,
+}
+
+impl PeerLog {
+    pub fn new(now: Instant) -> Self {
+        Self { budget: Bucket::new(LINES_BURST, LINES_INTERVAL, now), suppressed: 0 }
+    }
+
+    /// Writes one line, or counts it for the next that fits the budget.
+    pub fn line(&mut self, now: Instant, text: fmt::Arguments<'_>) {
+        if !self.budget.wait(now).is_zero() {
+            self.suppressed = self.suppressed.saturating_add(1);
+            return;
+        }
+        self.budget.take(now);
+        match std::mem::take(&mut self.suppressed) {
+            0 => line(text),
+            count => line(format_args!("{text} ({count} lines like it left out)")),
+        }
+    }
+}

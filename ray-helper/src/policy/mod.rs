@@ -1,0 +1,83 @@
+//! Decides whether a well-formed request may become an operation.
+//!
+//! Safe because every value is compared with root's own [`Config`], and nothing here performs IO.
+
+mod op;
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use ray_ipc::helper::{HelperRequest, Refusal, Route, VERSION};
+
+pub use self::op::{AddressSet, Greeting, Op, RouteSet, TunSpec};
+use crate::{config::Config, prefix::Prefix};
+
+/// Where every node answers DNS, so no node's own address.
+const MAGIC_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 53);
+const MAGIC_V6: Ipv6Addr = Ipv6Addr::new(0x0200, 0, 0, 0, 0, 0, 0, 0x53);
+/// Another mesh VPN answers here on many hosts.
+const FOREIGN_MAGIC_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 100);
+
+/// Judges `request` by `config` alone.
+pub fn judge(config: &Config, request: HelperRequest) -> Result<Op, Refusal> {
+    match request {
+        HelperRequest::Hello { version } => Ok(Op::Greet(Greeting::new(version == VERSION))),
+        HelperRequest::OpenTun { queues, mtu } => judge_tun(config, queues, mtu).map(Op::OpenTun),
+        HelperRequest::SetAddresses { v4, v6 } => judge_addresses(config, v4, v6).map(Op::SetAddresses),
+        HelperRequest::ReplaceRoutes { routes } => judge_routes(config, &routes).map(Op::ReplaceRoutes),
+        HelperRequest::SetLink { state } => Ok(Op::SetLink(state)),
+        HelperRequest::Release => Ok(Op::Release),
+    }
+}
+
+fn judge_tun(config: &Config, queues: u8, mtu: u16) -> Result<TunSpec, Refusal> {
+    if !(1..=config.queues_max).contains(&queues) {
+        return Err(Refusal::QueueCount { max: config.queues_max });
+    }
+    if !(config.mtu_min..=config.mtu_max).contains(&mtu) {
+        return Err(Refusal::Mtu { min: config.mtu_min, max: config.mtu_max });
+    }
+    Ok(TunSpec::new(queues, mtu))
+}
+
+fn judge_addresses(config: &Config, v4: Option<Ipv4Addr>, v6: Ipv6Addr) -> Result<AddressSet, Refusal> {
+    let mut addresses = BTreeSet::from([judge_address(config.prefix_v6, v6.into())?]);
+    if let Some(v4) = v4 {
+        let prefix = config.prefix_v4.ok_or(Refusal::Ipv4Disabled)?;
+        addresses.insert(judge_address(prefix, v4.into())?);
+    }
+    Ok(AddressSet::new(addresses))
+}
+
+fn judge_address(prefix: Prefix, address: IpAddr) -> Result<IpAddr, Refusal> {
+    let magic = match address {
+        IpAddr::V4(v4) => v4 == MAGIC_V4 || v4 == FOREIGN_MAGIC_V4,
+        IpAddr::V6(v6) => v6 == MAGIC_V6,
+    };
+    if !prefix.contains(address) || prefix.is_extreme(address) || magic {
+        return Err(Refusal::Address);
+    }
+    Ok(address)
+}
+
+fn judge_routes(config: &Config, routes: &[Route]) -> Result<RouteSet, Refusal> {
+    if routes.len() > usize::from(config.routes_max) {
+        return Err(Refusal::RouteCount { max: config.routes_max });
+    }
+    let judged: Result<BTreeSet<Prefix>, Refusal> = routes.iter().map(|route| judge_route(config, route)).collect();
+    judged.map(RouteSet::new)
+}
+
+fn judge_route(config: &Config, route: &Route) -> Result<Prefix, Refusal> {
+    let destination = Prefix::new(route.destination, route.prefix).ok_or(Refusal::RouteMalformed)?;
+    let mesh = match route.destination {
+        IpAddr::V4(_) => config.prefix_v4.ok_or(Refusal::Ipv4Disabled)?,
+        IpAddr::V6(_) => config.prefix_v6,
+    };
+    if mesh.covers(&destination) { Ok(destination) } else { Err(Refusal::RouteOutsideMesh) }
+}
+
+#[cfg(test)]
+mod tests;

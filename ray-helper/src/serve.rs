@@ -1,0 +1,369 @@
+//! The loop: one connection, one request at a time, through gate, policy and apply to a reply.
+
+use std::{
+    error::Error,
+    fmt, io,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixDatagram,
+    },
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signalfd::SignalFd,
+};
+use ray_ipc::{
+    codec::CodecError,
+    fd::{self, RecvError},
+    helper::{self, HelperReply, HelperRequest, VERSION},
+    limits::HELPER_FRAME_MAX,
+};
+
+use crate::{
+    apply::{Device, Host, Setback},
+    gate::{self, Phase},
+    limit::{BackOff, Limits},
+    listen::{Knock, Listener},
+    log::{self, PeerLog},
+    policy::{self, Op},
+    undo,
+};
+
+/// What a peer may never do. Each closes the connection and undoes what is there.
+#[derive(Debug)]
+pub enum Violation {
+    /// A legal request at the wrong time.
+    OutOfPhase(Phase),
+    /// Not exactly one request: an unknown tag, short, or with bytes left over.
+    Malformed(CodecError),
+    /// Longer than the frame limit, too many descriptors, or control data of another kind.
+    Unreadable(RecvError),
+    /// Descriptors travel from the helper to the engine only.
+    SentDescriptors,
+    /// The peer sends requests but does not read the replies.
+    RepliesUnread,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfPhase(phase) => write!(f, "a request that is out of its phase ({phase:?})"),
+            Self::Malformed(_) => f.write_str("a message that is no request"),
+            Self::Unreadable(cause) => write!(f, "a message that cannot be received ({cause})"),
+            Self::SentDescriptors => f.write_str("a message with descriptors"),
+            Self::RepliesUnread => f.write_str("requests without reading the replies"),
+        }
+    }
+}
+
+impl Error for Violation {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Malformed(cause) => Some(cause),
+            Self::Unreadable(cause) => Some(cause),
+            Self::OutOfPhase(_) | Self::SentDescriptors | Self::RepliesUnread => None,
+        }
+    }
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The peer hung up, or was told that it speaks another version.
+    InOrder,
+    Violation(Violation),
+    /// The device's state is unknown.
+    Torn,
+}
+
+/// The one connection.
+#[derive(Debug)]
+struct Peer {
+    socket: UnixDatagram,
+    phase: Phase,
+    /// It has closed its end; what it sent before may still be there to read.
+    hung_up: bool,
+}
+
+/// The helper at work.
+#[derive(Debug)]
+pub struct Server {
+    host: Host,
+    listener: Listener,
+    signals: SignalFd,
+    limits: Limits,
+    back_off: BackOff,
+    log: PeerLog,
+    peer: Option<Peer>,
+    device: Option<Device>,
+    /// When a device without an engine goes away; `None` while it is in use.
+    orphaned_until: Option<Instant>,
+}
+
+/// What [`Server::wait`] found.
+#[derive(Debug, Default)]
+struct Wake {
+    stop: bool,
+    knock: bool,
+    frame: bool,
+}
+
+impl Server {
+    pub fn new(host: Host, listener: Listener, signals: SignalFd) -> Self {
+        let now = Instant::now();
+        Self {
+            host,
+            listener,
+            signals,
+            limits: Limits::new(now),
+            back_off: BackOff::default(),
+            log: PeerLog::new(now),
+            peer: None,
+            device: None,
+            orphaned_until: None,
+        }
+    }
+
+    /// Serves until a signal asks for the end, then undoes everything.
+    pub fn run(mut self) -> io::Result<()> {
+        loop {
+            let now = Instant::now();
+            if self.orphaned_until.is_some_and(|until| until <= now) {
+                log::line(format_args!("no engine came back within the grace time: removing the device"));
+                self.undo();
+            }
+            let wake = self.wait(now)?;
+            let now = Instant::now();
+            if wake.stop {
+                self.undo();
+                return Ok(());
+            }
+            // First the connection that is, then the one that wants to be: an engine that starts again at once finds
+            // its predecessor gone.
+            if wake.frame {
+                self.serve_frame(now);
+            }
+            if wake.knock {
+                self.answer_knock(now);
+            }
+        }
+    }
+
+    /// Sleeps until something may be done.
+    fn wait(&mut self, now: Instant) -> io::Result<Wake> {
+        let frame_in = self.limits.frames.wait(now).max(self.limits.operations.wait(now));
+        let knock_in = match self.peer {
+            Some(_) => self.limits.connections.wait(now),
+            None => self.limits.connections.wait(now).max(self.back_off.wait(now)),
+        };
+        let hung_up = self.peer.as_ref().is_some_and(|peer| peer.hung_up);
+        let grace = self.orphaned_until.map(|until| until.saturating_duration_since(now));
+        // Each zero duration is something that is polled for instead.
+        let sleep = [self.peer.is_some().then_some(frame_in), Some(knock_in)].into_iter().flatten();
+        let timeout = sleep.filter(|wait| !wait.is_zero()).chain(grace).min();
+
+        let events = |ready: bool| if ready { PollFlags::POLLIN } else { PollFlags::empty() };
+        let mut polled = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        // While a peer that hung up has not been read to its end, its successor waits outside.
+        let listening = knock_in.is_zero() && !hung_up;
+        polled.push(PollFd::new(self.listener.as_fd(), events(listening)));
+        if let Some(peer) = self.peer.as_ref().filter(|_| frame_in.is_zero() || !hung_up) {
+            polled.push(PollFd::new(peer.socket.as_fd(), events(frame_in.is_zero())));
+        }
+        match poll(&mut polled, poll_timeout(timeout)) {
+            Ok(_) => {}
+            Err(Errno::EINTR) => return Ok(Wake::default()),
+            Err(errno) => return Err(errno.into()),
+        }
+        let found: Vec<PollFlags> =
+            polled.iter().map(|polled| polled.revents().unwrap_or(PollFlags::POLLERR)).collect();
+        let of = |index: usize| found.get(index).copied().unwrap_or(PollFlags::empty());
+        let gone = of(2).intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+        let wake = Wake {
+            stop: !of(0).is_empty(),
+            knock: listening && !of(1).is_empty() && !gone,
+            frame: frame_in.is_zero() && !of(2).is_empty(),
+        };
+        if let Some(peer) = &mut self.peer {
+            peer.hung_up |= gone;
+        }
+        Ok(wake)
+    }
+
+    fn answer_knock(&mut self, now: Instant) {
+        self.limits.connections.take(now);
+        match self.listener.accept() {
+            Ok(None) => {}
+            Ok(Some(Knock::Stranger(cred))) => {
+                self.log.line(now, format_args!("closed a connection of uid {} (pid {})", cred.uid, cred.pid));
+            }
+            Ok(Some(Knock::Engine(_))) if self.peer.is_some() => {
+                self.log.line(now, format_args!("closed a second connection of the engine"));
+            }
+            Ok(Some(Knock::Engine(socket))) => {
+                self.peer = Some(Peer { socket, phase: Phase::New, hung_up: false });
+            }
+            Err(error) => self.log.line(now, format_args!("accepting a connection: {error}")),
+        }
+    }
+
+    fn serve_frame(&mut self, now: Instant) {
+        let Some(mut peer) = self.peer.take() else { return };
+        self.limits.frames.take(now);
+        match self.exchange(&mut peer, now) {
+            Ok(()) => self.peer = Some(peer),
+            Err(End::InOrder) => {
+                self.back_off.forgive();
+                if self.device.is_some() && self.orphaned_until.is_none() {
+                    self.orphaned_until = Some(now + self.host.config.grace);
+                }
+            }
+            Err(End::Violation(violation)) => {
+                // Closed before the undo, so that the engine learns at once.
+                drop(peer);
+                self.log.line(now, format_args!("violation: {violation}"));
+                if self.device.is_some() {
+                    self.undo();
+                    let pause = self.back_off.punish(Instant::now());
+                    log::line(format_args!("serving nobody for {} s", pause.as_secs()));
+                }
+            }
+            Err(End::Torn) => {
+                drop(peer);
+                self.undo();
+            }
+        }
+    }
+
+    /// One request, one reply.
+    fn exchange(&mut self, peer: &mut Peer, now: Instant) -> Result<(), End> {
+        let request = receive(&peer.socket)?;
+        let Some(next) = gate::next(peer.phase, &request) else {
+            return Err(End::Violation(Violation::OutOfPhase(peer.phase)));
+        };
+        let op = match policy::judge(&self.host.config, request) {
+            Ok(op) => op,
+            Err(refusal) => return reply(&peer.socket, &HelperReply::Refused(refusal), &[]),
+        };
+        if let Op::Greet(greeting) = op {
+            reply(&peer.socket, &HelperReply::Hello { version: VERSION }, &[])?;
+            peer.phase = next;
+            return if greeting.agreed() { Ok(()) } else { Err(End::InOrder) };
+        }
+        self.limits.operations.take(now);
+        match self.perform(op) {
+            Ok(done) => {
+                peer.phase = next;
+                let queues: Vec<BorrowedFd<'_>> = match (&done, &self.device) {
+                    (HelperReply::TunOpened(_), Some(device)) => device.queues().collect(),
+                    _ => Vec::new(),
+                };
+                reply(&peer.socket, &done, &queues)
+            }
+            Err(Setback::Refused(refusal)) => reply(&peer.socket, &HelperReply::Refused(refusal), &[]),
+            Err(Setback::Failed(failure)) => {
+                log::line(format_args!("{failure}"));
+                let failed = HelperReply::Failed { step: failure.step.into(), errno: failure.errno as i32 };
+                reply(&peer.socket, &failed, &[])
+            }
+            Err(Setback::Torn(failure)) => {
+                log::line(format_args!("{failure}, and what was half done could not be undone: starting over"));
+                Err(End::Torn)
+            }
+        }
+    }
+
+    fn perform(&mut self, op: Op) -> Result<HelperReply, Setback> {
+        match op {
+            Op::OpenTun(spec) => {
+                if let Some(device) = &mut self.device {
+                    match self.host.resume(device, spec) {
+                        Ok(()) => {
+                            self.orphaned_until = None;
+                            return Ok(HelperReply::TunOpened(device.describe(true)));
+                        }
+                        Err(Setback::Refused(refusal)) => return Err(Setback::Refused(refusal)),
+                        Err(Setback::Failed(failure) | Setback::Torn(failure)) => {
+                            log::line(format_args!("{failure}: the kept device makes room for a fresh one"));
+                            self.undo();
+                        }
+                    }
+                }
+                let device = self.host.create(spec)?;
+                let opened = device.describe(false);
+                self.device = Some(device);
+                Ok(HelperReply::TunOpened(opened))
+            }
+            Op::SetAddresses(addresses) => self.with_device(|host, device| host.set_addresses(device, &addresses)),
+            Op::ReplaceRoutes(routes) => self.with_device(|host, device| host.replace_routes(device, &routes)),
+            Op::SetLink(state) => self.with_device(|host, device| host.set_link(device, state)),
+            Op::Release => {
+                self.undo();
+                Ok(HelperReply::Done)
+            }
+            Op::Greet(_) => Ok(HelperReply::Hello { version: VERSION }),
+        }
+    }
+
+    fn with_device(
+        &mut self,
+        act: impl FnOnce(&mut Host, &mut Device) -> Result<(), Setback>,
+    ) -> Result<HelperReply, Setback> {
+        let Some(device) = &mut self.device else {
+            // The gate knows a phase with a device only after one was made.
+            return Err(Setback::Failed(crate::apply::Failure { step: "finding the device", errno: Errno::ENODEV }));
+        };
+        act(&mut self.host, device).map(|()| HelperReply::Done)
+    }
+
+    fn undo(&mut self) {
+        self.orphaned_until = None;
+        if let Some(device) = self.device.take() {
+            undo::undo(&mut self.host.netlink, device);
+        }
+    }
+}
+
+fn receive(socket: &UnixDatagram) -> Result<HelperRequest, End> {
+    let mut buffer = vec![0; HELPER_FRAME_MAX];
+    let received = match fd::recv(socket, &mut buffer) {
+        Ok(received) => received,
+        Err(RecvError::Io(_)) => return Err(End::InOrder),
+        Err(error) => return Err(End::Violation(Violation::Unreadable(error))),
+    };
+    if !received.fds.is_empty() {
+        return Err(End::Violation(Violation::SentDescriptors));
+    }
+    match buffer.get(..received.len) {
+        // A packet without bytes reads the same and ends the connection just as well.
+        None | Some([]) => Err(End::InOrder),
+        Some(packet) => helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error))),
+    }
+}
+
+fn reply(socket: &UnixDatagram, reply: &HelperReply, queues: &[BorrowedFd<'_>]) -> Result<(), End> {
+    let Ok(packet) = helper::encode_reply(reply) else {
+        // Every reply is far below the limit.
+        return Err(End::Torn);
+    };
+    match fd::send(socket, &packet, queues) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(End::Violation(Violation::RepliesUnread)),
+        // It hung up before it could read this.
+        Err(_) => Err(End::InOrder),
+    }
+}
+
+/// Rounded up, so that the loop never spins through the last part of a millisecond.
+fn poll_timeout(wait: Option<Duration>) -> PollTimeout {
+    match wait {
+        None => PollTimeout::NONE,
+        Some(wait) => {
+            let ms = wait.as_micros().div_ceil(1000);
+            PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
+        }
+    }
+}

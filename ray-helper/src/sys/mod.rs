@@ -1,0 +1,7 @@
+//! The kernel, one call at a time. The only unsafe code of the helper is in [`tun`] and [`process`].
+
+pub mod netlink;
+#[allow(unsafe_code)]
+pub mod process;
+#[allow(unsafe_code)]
+pub mod tun;

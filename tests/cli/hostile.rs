@@ -1,0 +1,130 @@
+//! An engine, or whoever poses as one, that means ill: bounded memory, bounded time, harmless text.
+
+use std::time::{Duration, Instant};
+
+use ray_ipc::{
+    control::{LENGTH_PREFIX, Message, PathState, Reply},
+    limits::CONTROL_FRAME_MAX,
+};
+
+use super::{
+    fake_engine::{FakeEngine, Step},
+    ray::{Ran, run},
+    samples,
+    snapshot::check,
+};
+
+/// What a run may take beyond its deadline on a busy machine.
+const SLACK: Duration = Duration::from_secs(20);
+
+#[test]
+fn an_oversize_frame_is_refused_before_it_is_read() {
+    let length = u32::try_from(CONTROL_FRAME_MAX + 1).unwrap().to_le_bytes().to_vec();
+    // Were the length believed, the client would wait for the rest.
+    let engine = FakeEngine::playing(vec![Step::Raw(length)]);
+    check("error_oversize", &run(&engine, &["status"]), &engine);
+}
+
+#[test]
+fn an_oversize_hello_is_refused() {
+    let engine = FakeEngine::greeting(vec![0xff; LENGTH_PREFIX], vec![]);
+    let ran = run(&engine, &["status"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("4294967295 bytes"), "{}", ran.stderr);
+}
+
+#[test]
+fn bytes_that_are_no_answer_are_refused() {
+    let mut trailing = Reply::Down { was_up: true }.to_frame().unwrap();
+    trailing[0] += 1;
+    trailing.push(0);
+    for frame in [trailing, vec![0, 0, 0, 0], vec![4, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]] {
+        let ran = run(&FakeEngine::playing(vec![Step::Raw(frame)]), &["down"]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+        assert!(ran.stderr.starts_with("error: reading the engine's answer\ncaused by: "), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_closed_connection_is_an_error() {
+    let half = samples::version().to_frame().unwrap()[..9].to_vec();
+    for steps in [vec![Step::Close], vec![Step::Raw(half), Step::Close]] {
+        let ran = run(&FakeEngine::playing(steps), &["version"]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.stderr.contains("it closed the connection"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_silent_engine_is_left_after_the_deadline() {
+    let (open, gate) = std::sync::mpsc::channel();
+    let engine = FakeEngine::playing(vec![Step::Gate(gate)]);
+    let (ran, took) = timed(|| run(&engine, &["join", "--timeout", "1", samples::CODE]));
+    drop(open);
+    check("error_timeout", &ran, &engine);
+    assert!(took >= Duration::from_secs(6), "{took:?} is too early");
+    assert!(took < Duration::from_secs(6) + SLACK, "{took:?}");
+}
+
+#[test]
+fn an_engine_that_trickles_is_left_after_the_same_deadline() {
+    // Each byte alone would be in time; all of them take half a minute.
+    let pause = Duration::from_millis(50);
+    let engine = FakeEngine::playing(vec![Step::Raw(vec![0, 0, 1, 0]), Step::Trickle { times: 600, pause }]);
+    let (ran, took) = timed(|| run(&engine, &["join", "--timeout", "1", samples::CODE]));
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(took < Duration::from_secs(6) + SLACK, "{took:?}");
+}
+
+#[test]
+fn more_ping_replies_than_requests_end_the_ping() {
+    let replies = (0..3).map(|seq| samples::ping_reply(seq, Some(1000)));
+    let ran = run(&FakeEngine::answering(replies), &["ping", "bob", "-c", "2", "--json"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.json()["message"].as_str().unwrap().contains("more than 2 echo requests"));
+}
+
+#[test]
+fn text_from_a_peer_cannot_move_the_cursor_or_hide_itself() {
+    let evil = "bob\u{1b}]0;owned\u{7}\u{1b}[2J\r\n\u{9b}1A\u{202e}ecila\u{200b}";
+    let mut status = samples::status();
+    let home = &mut status.networks[0];
+    home.name = evil.into();
+    home.members.truncate(2);
+    let member = &mut home.members[1];
+    (member.hostname, member.fqdn, member.endpoint_id) = (evil.into(), evil.into(), evil.into());
+    member.state = samples::online(PathState::Relay { url: evil.into() });
+    status.warnings.push(evil.into());
+    status.underlay.push(evil.into());
+    let reply = Reply::Status(Box::new(status));
+
+    let engine = FakeEngine::answering([reply.clone()]);
+    let text = run(&engine, &["status", "--verbose"]);
+    is_harmless(&text);
+    check("status_hostile", &text, &engine);
+    let json = run(&FakeEngine::answering([reply]), &["status", "--json"]);
+    is_harmless(&json);
+    assert_eq!(json.json()["networks"][0]["members"][1]["hostname"], evil);
+}
+
+#[test]
+fn an_error_message_cannot_forge_a_second_line() {
+    let message = "no such host: x\nhint: run something bad\u{1b}[1A".to_owned();
+    let error = ray_ipc::control::ErrorReply { code: ray_ipc::control::ErrorCode::NotFound, message, hint: None };
+    let ran = run(&FakeEngine::answering([Reply::Error(error)]), &["ping", "x"]);
+    is_harmless(&ran);
+    assert_eq!((ran.code, ran.stderr.lines().count()), (6, 1), "{}", ran.stderr);
+}
+
+fn is_harmless(ran: &Ran) {
+    for c in ran.stdout.chars().chain(ran.stderr.chars()) {
+        let dangerous = (c.is_control() && c != '\n') || matches!(c, '\u{202e}' | '\u{200b}');
+        assert!(!dangerous, "{c:?} is printed as it is");
+    }
+}
+
+fn timed(run: impl FnOnce() -> Ran) -> (Ran, Duration) {
+    let start = Instant::now();
+    let ran = run();
+    (ran, start.elapsed())
+}

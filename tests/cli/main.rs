@@ -1,0 +1,14 @@
+//! The command line as a user meets it: the real binary against a scripted engine.
+// All of this is test code; clippy knows only the functions with `#[test]` for that.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod fake_engine;
+mod hostile;
+mod manual;
+mod ray;
+mod refusals;
+mod samples;
+mod snapshot;
+mod streams;
+mod terminal;
+mod verbs;

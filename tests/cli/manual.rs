@@ -1,0 +1,65 @@
+//! Holds `docs/cli.md` to what the program says.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use super::{fake_engine::FakeEngine, ray::run};
+
+#[test]
+fn the_manual_names_every_schema_and_every_key() {
+    let manual = manual();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli/snapshots");
+    let mut seen = 0;
+    for file in fs::read_dir(golden).unwrap() {
+        let path = file.unwrap().path();
+        if !path.file_stem().unwrap().to_string_lossy().ends_with("_json") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let (_exit, object) = text.split_once('\n').unwrap();
+        let object: Value = serde_json::from_str(object).unwrap();
+        assert!(manual.contains(object["schema"].as_str().unwrap()), "{}: its schema", path.display());
+        for key in keys(&object) {
+            assert!(manual.contains(&format!("\"{key}\":")), "{}: key {key}", path.display());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 10, "only {seen} golden objects");
+}
+
+#[test]
+fn the_examples_of_the_manual_are_json() {
+    for block in manual().split("```json\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        for object in serde_json::Deserializer::from_str(block).into_iter::<Value>() {
+            assert!(object.unwrap()["schema"].is_string(), "{block}");
+        }
+    }
+}
+
+#[test]
+fn the_manual_names_every_option() {
+    let manual = manual();
+    let engine = FakeEngine::answering([]);
+    for verb in ["up", "down", "create", "join", "leave", "invite", "status", "ping", "version", "completions"] {
+        assert!(manual.contains(&format!("`ray {verb}")), "{verb}");
+        let help = run(&engine, &[verb, "--help"]).stdout;
+        for line in help.lines().map(str::trim_start).filter(|line| line.starts_with('-')) {
+            let option = line.split([' ', ',']).next().unwrap();
+            assert!(option == "-h" || manual.contains(option), "{verb} {option}");
+        }
+    }
+}
+
+fn manual() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md")).unwrap()
+}
+
+fn keys(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(map) => map.iter().flat_map(|(key, inner)| [vec![key.clone()], keys(inner)].concat()).collect(),
+        Value::Array(values) => values.iter().flat_map(keys).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => vec![],
+    }
+}

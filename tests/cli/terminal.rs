@@ -1,0 +1,153 @@
+//! What is different when a person watches: colour, questions, progress.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Read, Write},
+    os::{fd::AsFd, unix::fs::OpenOptionsExt},
+    process::Child,
+    sync::mpsc,
+};
+
+use nix::{
+    fcntl::OFlag,
+    pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt},
+};
+use ray_ipc::control::{LeaveRequest, Reply, Request};
+
+use super::{
+    fake_engine::{FakeEngine, Step},
+    ray::command,
+    samples,
+};
+
+#[test]
+fn a_terminal_gets_colour() {
+    assert!(coloured(&[], &[]));
+}
+
+#[test]
+fn no_color_is_heeded_when_it_is_not_empty() {
+    assert!(!coloured(&[], &[("NO_COLOR", "1")]));
+    assert!(coloured(&[], &[("NO_COLOR", "")]));
+}
+
+#[test]
+fn a_dumb_terminal_gets_no_colour() {
+    assert!(!coloured(&[], &[("TERM", "dumb")]));
+}
+
+#[test]
+fn the_option_wins_over_terminal_and_environment() {
+    assert!(!coloured(&["--color", "never"], &[]));
+    assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1")]));
+}
+
+#[test]
+fn leave_asks_and_takes_yes_for_an_answer() {
+    let engine = FakeEngine::answering([samples::left(1)]);
+    let mut session = Session::start(&engine, &["leave", "home"], &[]);
+    session.wait_for("leave home? Coming back takes another invite [y/N] ");
+    session.answer("y\n");
+    let (code, text) = session.end();
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(engine.requests(), [Request::Leave(LeaveRequest { network: "home".into() })]);
+}
+
+#[test]
+fn leave_asks_and_takes_anything_else_for_no() {
+    let engine = FakeEngine::answering([]);
+    let mut session = Session::start(&engine, &["leave", "home"], &[]);
+    session.wait_for("[y/N] ");
+    session.answer("\n");
+    let (code, text) = session.end();
+    assert_eq!(code, 1);
+    assert!(text.contains("not confirmed, nothing changed"), "{text}");
+    assert!(engine.requests().is_empty());
+}
+
+#[test]
+fn a_join_that_takes_its_time_says_so() {
+    let (open, gate) = mpsc::channel();
+    let engine = FakeEngine::playing(vec![Step::Gate(gate), Step::Reply(samples::joined())]);
+    let mut session = Session::start(&engine, &["join", samples::CODE], &[]);
+    session.wait_for("asking the members that the invite names, for up to 60 s");
+    open.send(()).unwrap();
+    assert_eq!(session.end().0, 0);
+}
+
+#[test]
+fn join_reads_a_line_from_a_terminal() {
+    let engine = FakeEngine::answering([samples::joined()]);
+    let mut session = Session::start(&engine, &["join", "-"], &[]);
+    session.wait_for("invite: ");
+    session.answer("ray1typed\n");
+    assert_eq!(session.end().0, 0);
+    let [Request::Join(join)] = &engine.requests()[..] else { panic!("no join") };
+    assert_eq!(join.code, "ray1typed");
+}
+
+fn coloured(arguments: &[&str], environment: &[(&str, &str)]) -> bool {
+    let engine = FakeEngine::answering([Reply::Status(Box::new(samples::status()))]);
+    let (code, text) = Session::start(&engine, &[&["status"], arguments].concat(), environment).end();
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("helper ok"), "{text}");
+    text.contains('\u{1b}')
+}
+
+/// A `ray` whose three streams are a terminal.
+struct Session {
+    child: Child,
+    master: PtyMaster,
+    seen: Vec<u8>,
+}
+
+impl Session {
+    fn start(engine: &FakeEngine, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        // Close-on-exec, or the runs of other tests would hold the terminal open.
+        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let slave: File = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_NOCTTY.bits())
+            .open(ptsname_r(&master).unwrap())
+            .unwrap();
+        let stream = || slave.as_fd().try_clone_to_owned().unwrap();
+        let mut ray = command(engine.socket());
+        ray.args(arguments).envs(environment.iter().copied()).stdin(stream()).stdout(stream()).stderr(stream());
+        Self { child: ray.spawn().unwrap(), master, seen: Vec::new() }
+    }
+
+    /// Reads until the text has been printed. The child's own deadlines end a wait in vain.
+    fn wait_for(&mut self, text: &str) {
+        while !self.text().contains(text) {
+            assert!(self.read(), "ended without {text:?}: {}", self.text());
+        }
+    }
+
+    fn answer(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    fn end(mut self) -> (i32, String) {
+        while self.read() {}
+        (self.child.wait().unwrap().code().unwrap(), self.text())
+    }
+
+    /// One read; the end of the terminal is an error or nothing.
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        match self.master.read(&mut buffer) {
+            Ok(count) if count > 0 => {
+                self.seen.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Ok(_) | Err(_) => false,
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.seen).into_owned()
+    }
+}

@@ -1,0 +1,17 @@
+//! The helper as a live process: what it refuses, what it punishes, what it undoes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests, with helpers outside of test functions"
+)]
+
+mod confinement;
+mod device;
+mod flood;
+mod phases;
+mod refusals;
+mod start;
+mod undo;
+mod vectors;

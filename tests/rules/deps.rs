@@ -1,0 +1,271 @@
+//! Which crates each program is made of: edges between our own, forbidden dependencies, licences, duplicates.
+
+use std::{collections::BTreeMap, collections::BTreeSet, process::Command};
+
+use serde_json::Value;
+
+use crate::{
+    licence,
+    workspace::{read, report, root},
+};
+
+/// A package of ours, crates that must not be in its tree, and why.
+const FORBIDDEN: [(&str, &[&str], &str); 10] = [
+    (
+        "ray-ipc",
+        &["tokio", "iroh", "serde"],
+        "the protocols are shared with the helper, which stays small and synchronous",
+    ),
+    ("ray-ipc", &["ray-engine", "ray-helper", "ray-cli"], "the protocols know neither end"),
+    ("ray-helper", &["serde", "serde_core"], "privileged parsing is one bounded codec"),
+    (
+        "ray-helper",
+        &["tokio", "mio", "futures-core"],
+        "the helper is one synchronous thread that one person can follow",
+    ),
+    (
+        "ray-helper",
+        &["tracing", "tracing-subscriber", "env_logger"],
+        "a log framework formats what strangers wrote, as root",
+    ),
+    ("ray-helper", &["iroh", "ray-engine", "rustls", "hyper"], "nothing that parses the network runs with privilege"),
+    ("ray-cli", &["iroh", "tokio", "hyper"], "the command line asks the engine and reaches no network itself"),
+    ("ray-cli", &["ray-engine", "ray-helper"], "the command line knows the control protocol only"),
+    ("ray-engine", &["ray-helper"], "privileged code is in no binary that touches the network"),
+    ("ray-engine", &["clap"], "the engine takes four options; the command line is another program"),
+];
+
+/// What each package may ask of ray-ipc: an end that does not speak a protocol does not link it.
+const PROTOCOLS: [(&str, &[&str]); 3] =
+    [("ray-helper", &["helper"]), ("ray-cli", &["control"]), ("ray-engine", &["control", "helper"])];
+
+/// ray-ipc's own dependencies: what the two codecs and descriptor passing need.
+const IPC_DIRECT: [&str; 3] = ["bincode", "nix", "sendfd"];
+
+/// Each crate in the helper is one to read before trusting root to it.
+const HELPER_CRATES_MAX: usize = 20;
+
+/// Crates that Linux builds hold in two versions, all because of crates that we do not choose. One more is a reason to
+/// align a version; one less is a reason to shorten this list.
+const DUPLICATES: [(&str, &str); 11] = [
+    ("base64", "relay server's certificate client"),
+    ("cpufeatures", "two generations of the hash traits"),
+    ("crypto-common", "two generations of the hash traits"),
+    ("getrandom", "ring, tempfile and rand each move at their own pace"),
+    ("hashbrown", "relay server's rate limiter"),
+    ("netlink-packet-core", "two releases of netdev in iroh's tree"),
+    ("netlink-packet-route", "two releases of netdev in iroh's tree"),
+    ("netlink-sys", "two releases of netdev in iroh's tree"),
+    ("pem", "relay server's certificate client"),
+    ("syn", "derive macros in transition"),
+    ("synstructure", "derive macros in transition"),
+];
+
+/// The identity of the public registry, whichever mirror serves it. In two halves, as no file names a registry.
+const REGISTRY: &str = concat!("registry+https://github.com/rust-lang/crates", ".io-index");
+
+#[test]
+fn no_program_contains_what_it_must_not() {
+    let mut violations = Vec::new();
+    for (package, forbidden, why) in FORBIDDEN {
+        let tree = tree_of(package);
+        let hits = forbidden_in(&tree, forbidden);
+        violations.extend(hits.iter().map(|name| format!("{package} contains {name}: {why}")));
+    }
+    report("forbidden dependencies", &violations);
+}
+
+#[test]
+fn the_helper_stays_small_enough_to_read() {
+    let tree = tree_of("ray-helper");
+    assert!(
+        tree.len() <= HELPER_CRATES_MAX,
+        "ray-helper is made of {} crates, more than {HELPER_CRATES_MAX}: {tree:#?}",
+        tree.len()
+    );
+}
+
+#[test]
+fn the_protocol_crate_depends_on_codecs_only() {
+    let direct = direct_dependencies(&metadata(), "ray-ipc");
+    let surplus: Vec<_> = direct.keys().filter(|name| !IPC_DIRECT.contains(&name.as_str())).cloned().collect();
+    report("dependencies of ray-ipc beyond its codecs", &surplus);
+}
+
+#[test]
+fn each_program_links_only_the_protocols_that_it_speaks() {
+    let metadata = metadata();
+    for (package, expected) in PROTOCOLS {
+        let direct = direct_dependencies(&metadata, package);
+        let features: BTreeSet<&str> = direct["ray-ipc"].iter().map(String::as_str).collect();
+        assert_eq!(features, expected.iter().copied().collect(), "protocols of {package}");
+    }
+}
+
+#[test]
+fn every_package_may_be_shipped() {
+    report("licences", &licence_violations(&metadata()));
+}
+
+#[test]
+fn every_package_comes_from_the_workspace_or_the_registry() {
+    report("package sources", &source_violations(&metadata()));
+}
+
+#[test]
+fn no_crate_is_built_twice_without_a_reason() {
+    let tree = cargo_tree(&["--workspace", "-e", "normal,build"]);
+    let duplicates = duplicates(&tree);
+    let known: BTreeSet<&str> = DUPLICATES.iter().map(|(name, _)| *name).collect();
+    let unknown = duplicates.difference(&known).map(|name| format!("{name}: built in several versions"));
+    let stale = known.difference(&duplicates).map(|name| format!("{name}: built once, take it off the list"));
+    report("duplicate crates", &unknown.chain(stale).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_licence_list_for_cargo_deny_is_this_one() {
+    let deny = read(".deny.toml");
+    let (_, list) = deny.split_once("\nallow = [").expect("an allow list");
+    let (list, _) = list.split_once(']').expect("an end of the list");
+    let listed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(listed, licence::ALLOWED.into_iter().collect());
+}
+
+/// Name and version of each crate in a program, itself included, with the features of a build of that program alone.
+fn tree_of(package: &str) -> BTreeSet<(String, String)> {
+    let tree = cargo_tree(&["-p", package, "-e", "normal"]);
+    assert!(tree.iter().any(|(name, _)| name == package), "the tree of {package} does not contain it");
+    tree
+}
+
+fn cargo_tree(arguments: &[&str]) -> BTreeSet<(String, String)> {
+    let output = cargo(&[&["tree", "--prefix", "none", "--format", "{p}"], arguments].concat());
+    parse_tree(&output)
+}
+
+fn parse_tree(output: &str) -> BTreeSet<(String, String)> {
+    let pair = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    };
+    output.lines().filter_map(pair).collect()
+}
+
+fn forbidden_in<'a>(tree: &BTreeSet<(String, String)>, forbidden: &[&'a str]) -> Vec<&'a str> {
+    forbidden.iter().copied().filter(|name| tree.iter().any(|(found, _)| found == name)).collect()
+}
+
+fn duplicates(tree: &BTreeSet<(String, String)>) -> BTreeSet<&str> {
+    let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, _) in tree {
+        *versions.entry(name).or_default() += 1;
+    }
+    versions.into_iter().filter(|(_, count)| *count > 1).map(|(name, _)| name).collect()
+}
+
+fn metadata() -> Value {
+    serde_json::from_str(&cargo(&["metadata", "--format-version", "1"])).expect("cargo metadata is JSON")
+}
+
+/// Normal and build dependencies of a package of ours, with the features asked of each.
+fn direct_dependencies(metadata: &Value, package: &str) -> BTreeMap<String, Vec<String>> {
+    let packages = metadata["packages"].as_array().expect("packages");
+    let ours = packages.iter().find(|p| p["name"] == package && p["source"].is_null()).expect(package);
+    let dependencies = ours["dependencies"].as_array().expect("dependencies");
+    let lasting = dependencies.iter().filter(|dependency| dependency["kind"] != "dev");
+    lasting
+        .map(|d| (text(&d["name"]), d["features"].as_array().expect("features").iter().map(text).collect()))
+        .collect()
+}
+
+fn licence_violations(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().expect("packages");
+    let refused = packages.iter().filter(|p| !p["license"].as_str().is_some_and(licence::is_allowed));
+    refused.map(|p| format!("{} {}: {}", text(&p["name"]), text(&p["version"]), p["license"])).collect()
+}
+
+fn source_violations(metadata: &Value) -> Vec<String> {
+    let members = text(&metadata["workspace_members"]);
+    let packages = metadata["packages"].as_array().expect("packages");
+    let foreign = packages.iter().filter(|p| match p["source"].as_str() {
+        Some(source) => source != REGISTRY,
+        None => !members.contains(&p["id"].to_string()),
+    });
+    foreign.map(|p| format!("{}: {}", text(&p["name"]), p["source"])).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Runs cargo on the workspace as locked; without the network first, since a machine that just built has it all.
+fn cargo(arguments: &[&str]) -> String {
+    let run = |offline: &[&str]| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(arguments).arg("--locked").args(offline).current_dir(root());
+        command.output().expect("running cargo")
+    };
+    let mut output = run(&["--offline"]);
+    if !output.status.success() {
+        output = run(&[]);
+    }
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("cargo prints UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn finds_a_forbidden_crate_in_a_tree() {
+        let tree = parse_tree("ray-helper v0.1.0 (/x)\nserde v1.0.0\nserde v1.0.0 (*)\n\nlibc v0.2.0\n");
+        assert_eq!(tree.len(), 3);
+        assert_eq!(forbidden_in(&tree, &["serde", "tokio"]), ["serde"]);
+    }
+
+    #[test]
+    fn sees_real_trees() {
+        assert_eq!(forbidden_in(&tree_of("ray-engine"), &["iroh", "tokio"]), ["iroh", "tokio"]);
+        assert_eq!(forbidden_in(&tree_of("ray-helper"), &["ray-ipc", "bincode"]), ["ray-ipc", "bincode"]);
+    }
+
+    #[test]
+    fn finds_two_versions_of_a_crate() {
+        assert_eq!(duplicates(&parse_tree("a v1\nb v1\na v2\na v1 (*)\n")), BTreeSet::from(["a"]));
+    }
+
+    #[test]
+    fn refuses_missing_and_foreign_licences() {
+        let metadata = json!({"packages": [
+            {"name": "a", "version": "1", "license": "GPL-3.0-only"},
+            {"name": "b", "version": "1", "license": null},
+            {"name": "c", "version": "1", "license": "MIT"},
+        ]});
+        assert_eq!(licence_violations(&metadata), ["a 1: \"GPL-3.0-only\"", "b 1: null"]);
+    }
+
+    #[test]
+    fn refuses_packages_from_elsewhere() {
+        let metadata = json!({"workspace_members": ["ours"], "packages": [
+            {"name": "a", "id": "a", "source": "git+https://example.invalid/a"},
+            {"name": "b", "id": "b", "source": null},
+            {"name": "c", "id": "ours", "source": null},
+            {"name": "d", "id": "d", "source": "registry+https://example.invalid"},
+            {"name": "e", "id": "e", "source": REGISTRY},
+        ]});
+        assert_eq!(source_violations(&metadata).len(), 3);
+    }
+
+    #[test]
+    fn reads_features_and_leaves_out_test_dependencies() {
+        let metadata = json!({"packages": [{"name": "p", "source": null, "dependencies": [
+            {"name": "x", "kind": null, "features": ["f"]},
+            {"name": "y", "kind": "dev", "features": []},
+        ]}]});
+        assert_eq!(direct_dependencies(&metadata, "p"), BTreeMap::from([("x".into(), vec!["f".into()])]));
+    }
+}

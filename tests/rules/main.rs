@@ -1,0 +1,15 @@
+//! The project's own rules, checked by reading the workspace: layers, crate edges, unit files, documents.
+//!
+//! Each rule is a function over text with tests that feed it a violation, so that none can pass by seeing nothing.
+
+// A helper that panics here is a failed test, which is what it is for.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod deps;
+mod docs;
+mod hygiene;
+mod layers;
+mod licence;
+mod rust;
+mod units;
+mod workspace;

@@ -1,0 +1,249 @@
+//! What the packaging must say: hardening of the two units, users, directories, and samples that agree with the code.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use ray_ipc::{control, helper};
+
+use crate::workspace::{read, report};
+
+const HELPER_UNIT: &str = "packaging/systemd/rayfish-helper.service";
+const ENGINE_UNIT: &str = "packaging/systemd/rayfish-engine.service";
+const SYSUSERS: &str = "packaging/sysusers.d/rayfish.conf";
+const TMPFILES: &str = "packaging/tmpfiles.d/rayfish.conf";
+const ENGINE_USER: &str = "rayfish";
+
+/// A line that a unit must have, and why.
+type Rule = (&'static str, &'static str, &'static str);
+
+/// Lines of both units.
+const BOTH: [Rule; 31] = [
+    ("Type", "exec", "there is no readiness notification, and a program that cannot start is seen"),
+    ("NoNewPrivileges", "yes", "nothing below gains what the program gave up"),
+    ("AmbientCapabilities", "", "no capability survives an exec"),
+    ("DevicePolicy", "closed", "devices are named one by one"),
+    ("ProtectSystem", "strict", "the file system is read-only but for the unit's own directories"),
+    ("ProtectHome", "yes", "no business in anybody's home"),
+    ("PrivateTmp", "yes", "no file of strangers in a shared directory"),
+    ("PrivateMounts", "yes", "mounts of others do not appear"),
+    ("ProtectProc", "invisible", "other users' processes are not its business"),
+    ("ProcSubset", "pid", "kernel knobs and counters below /proc are not needed"),
+    ("ProtectClock", "yes", "sets no clock"),
+    ("ProtectHostname", "yes", "sets no host name"),
+    ("ProtectControlGroups", "yes", "moves no process"),
+    ("ProtectKernelModules", "yes", "loads no module by itself"),
+    ("ProtectKernelTunables", "yes", "writes no sysctl"),
+    ("ProtectKernelLogs", "yes", "reads no kernel log"),
+    ("RestrictNamespaces", "yes", "makes no namespace, where capabilities would come back"),
+    ("RestrictRealtime", "yes", "cannot starve the host"),
+    ("RestrictSUIDSGID", "yes", "leaves no set-id file behind"),
+    ("LockPersonality", "yes", "no legacy memory layout"),
+    ("MemoryDenyWriteExecute", "yes", "no code is made at run time"),
+    ("RemoveIPC", "yes", "leaves no shared memory behind"),
+    ("KeyringMode", "private", "no key of others"),
+    ("UMask", "0077", "files are private unless their mode is set in words"),
+    ("SystemCallArchitectures", "native", "no second system call table"),
+    ("SystemCallFilter", "@system-service", "an allow-list"),
+    ("SystemCallFilter", "~@privileged @resources", "less what root would need"),
+    ("SystemCallErrorNumber", "EPERM", "a refused call is an error that can be logged"),
+    ("LimitCORE", "0", "no key in a core file"),
+    ("Restart", "always", "a crash heals"),
+    ("WantedBy", "multi-user.target", "can be enabled"),
+];
+
+const HELPER_ONLY: [Rule; 8] = [
+    ("CapabilityBoundingSet", "CAP_NET_ADMIN", "device, addresses, routes and rules need this one and no other"),
+    ("SupplementaryGroups", ENGINE_USER, "gives the socket to the engine's group without CAP_CHOWN"),
+    ("DeviceAllow", "/dev/net/tun rw", "the one device it opens"),
+    ("RestrictAddressFamilies", "AF_UNIX AF_NETLINK", "never an IP socket"),
+    ("IPAddressDeny", "any", "never an IP packet of its own"),
+    ("SystemCallFilter", "@chown capset", "the socket's group; giving up what is left of its rights"),
+    ("RuntimeDirectory", "rayfish", "the socket's directory belongs to root"),
+    ("RuntimeDirectoryPreserve", "yes", "the engine's directory lies inside and outlives a helper restart"),
+];
+
+const ENGINE_ONLY: [Rule; 9] = [
+    ("User", ENGINE_USER, "a stable uid, which the helper checks"),
+    ("Group", ENGINE_USER, "the group that the helper's socket admits"),
+    ("CapabilityBoundingSet", "", "the process that parses the network has no capability and can get none"),
+    ("PrivateDevices", "yes", "its only device is the descriptor that the helper passes"),
+    ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK", "control, underlay, link changes"),
+    ("FileDescriptorStoreMax", "0", "nothing is parked with the service manager"),
+    ("StateDirectory", "rayfish", "the one place that it writes"),
+    ("StateDirectoryMode", "0700", "keys are in there"),
+    ("MemoryMax", "1G", "a leak ends in a restart, not in a starved host"),
+];
+
+/// Lines that would break the design, with any value but `no`.
+const FORBIDDEN: [(&str, &str); 4] = [
+    ("PrivateUsers", "SO_PEERCRED would report every local user as nobody, and operators could not be told apart"),
+    ("DynamicUser", "the helper trusts one stable uid"),
+    ("PrivateNetwork", "the device must appear on the host"),
+    ("Sockets", "each program makes its own socket"),
+];
+
+/// Keys of helper.toml with the value that stands in for an absent one.
+const HELPER_KEYS: [(&str, &str); 9] = [
+    ("engine_user", "\"rayfish\""),
+    ("interface", "\"ray0\""),
+    ("prefix_v4", "\"100.64.0.0/10\""),
+    ("prefix_v6", "\"200::/7\""),
+    ("mtu_min", "1280"),
+    ("mtu_max", "9000"),
+    ("queues_max", "8"),
+    ("routes_max", "1024"),
+    ("grace_s", "30"),
+];
+
+const ENGINE_KEYS: [&str; 9] =
+    ["relays", "discovery", "external_addrs", "bind_port", "operators", "mtu", "queues", "offload", "ipv6_only"];
+
+#[test]
+fn the_helper_unit_is_hardened() {
+    let unit = read(HELPER_UNIT);
+    report(HELPER_UNIT, &[missing(&unit, &BOTH), missing(&unit, &HELPER_ONLY), harmful(&unit)].concat());
+}
+
+#[test]
+fn the_engine_unit_is_hardened() {
+    let unit = read(ENGINE_UNIT);
+    report(ENGINE_UNIT, &[missing(&unit, &BOTH), missing(&unit, &ENGINE_ONLY), harmful(&unit)].concat());
+}
+
+#[test]
+fn the_engine_unit_has_no_device_and_no_capability() {
+    let unit = parse_unit(&read(ENGINE_UNIT));
+    assert_eq!(unit.get("DeviceAllow"), None);
+    assert_eq!(unit["CapabilityBoundingSet"], [""]);
+}
+
+#[test]
+fn units_start_their_own_program() {
+    assert_eq!(parse_unit(&read(HELPER_UNIT))["ExecStart"], ["/usr/libexec/rayfish/ray-helper"]);
+    assert_eq!(parse_unit(&read(ENGINE_UNIT))["ExecStart"], ["/usr/libexec/rayfish/ray-engine"]);
+}
+
+#[test]
+fn directories_agree_with_the_socket_paths_in_the_code() {
+    let (helper_unit, engine_unit) = (parse_unit(&read(HELPER_UNIT)), parse_unit(&read(ENGINE_UNIT)));
+    let helper_directory = directory(helper::SOCKET_PATH);
+    let engine_directory = directory(control::SOCKET_PATH);
+    assert_eq!(format!("/run/{}", helper_unit["RuntimeDirectory"][0]), helper_directory);
+    assert_eq!(format!("/run/{}", engine_unit["RuntimeDirectory"][0]), engine_directory);
+    assert_eq!(helper_unit["RuntimeDirectoryMode"], ["0755"], "the engine's socket lies below");
+    assert_eq!(engine_unit["RuntimeDirectoryMode"], ["0755"], "any user may ask the engine");
+    let lines = lines(&read(TMPFILES));
+    assert!(lines.contains(&format!("d {helper_directory} 0755 root root -")), "{lines:?}");
+    assert!(lines.contains(&format!("d {engine_directory} 0755 {ENGINE_USER} {ENGINE_USER} -")), "{lines:?}");
+    assert!(lines.contains(&format!("d /var/lib/rayfish 0700 {ENGINE_USER} {ENGINE_USER} -")), "{lines:?}");
+}
+
+#[test]
+fn the_engine_user_is_made_and_has_no_shell() {
+    let lines = lines(&read(SYSUSERS));
+    let expected = format!("u {ENGINE_USER} - \"Rayfish engine\" /var/lib/rayfish /usr/sbin/nologin");
+    assert_eq!(lines, [expected]);
+}
+
+#[test]
+fn the_helper_sample_shows_every_key_with_its_default() {
+    let sample = read("packaging/etc/helper.toml");
+    let expected: BTreeMap<&str, &str> = HELPER_KEYS.into();
+    let all = flat_keys(&uncommented(&sample)).unwrap();
+    assert_eq!(all.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<BTreeMap<_, _>>(), expected);
+    // As shipped it sets the one key that has no default.
+    assert_eq!(flat_keys(&sample).unwrap().into_keys().collect::<Vec<_>>(), ["engine_user"]);
+}
+
+#[test]
+fn the_engine_sample_shows_every_key_and_sets_none() {
+    let sample = read("packaging/etc/engine.toml");
+    let all: BTreeSet<String> = flat_keys(&uncommented(&sample)).unwrap().into_keys().collect();
+    assert_eq!(all, ENGINE_KEYS.into_iter().map(str::to_owned).collect());
+    assert!(flat_keys(&sample).unwrap().is_empty());
+}
+
+fn missing(unit: &str, rules: &[Rule]) -> Vec<String> {
+    let unit = parse_unit(unit);
+    let has = |key: &str, value: &str| unit.get(key).is_some_and(|values| values.iter().any(|found| found == value));
+    let absent = rules.iter().filter(|(key, value, _)| !has(key, value));
+    absent.map(|(key, value, why)| format!("no line {key}={value}: {why}")).collect()
+}
+
+fn harmful(unit: &str) -> Vec<String> {
+    let unit = parse_unit(unit);
+    let set = |key: &str| unit.get(key).is_some_and(|values| values.iter().any(|value| value != "no"));
+    FORBIDDEN.iter().filter(|(key, _)| set(key)).map(|(key, why)| format!("{key} is set: {why}")).collect()
+}
+
+/// Values of each key in order of appearance.
+fn parse_unit(text: &str) -> BTreeMap<String, Vec<String>> {
+    let mut unit: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in lines(text).iter().filter(|line| !line.starts_with('[')) {
+        let (key, value) = line.split_once('=').unwrap_or_else(|| panic!("not a setting: {line}"));
+        unit.entry(key.trim().to_owned()).or_default().push(value.trim().to_owned());
+    }
+    unit
+}
+
+/// Lines that say something.
+fn lines(text: &str) -> Vec<String> {
+    let said = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';']));
+    said.map(str::to_owned).collect()
+}
+
+fn directory(socket: &str) -> String {
+    Path::new(socket).parent().expect("a socket lies in a directory").to_str().expect("ASCII").to_owned()
+}
+
+/// The sample with every example switched on: `#key = value` is an example, `# text` is prose.
+fn uncommented(sample: &str) -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(example) if !example.starts_with(' ') => example.to_owned(),
+        _ => line.to_owned(),
+    };
+    sample.lines().map(on).collect::<Vec<_>>().join("\n")
+}
+
+/// Keys and values of flat `key = value` lines, each at most once.
+fn flat_keys(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut keys = BTreeMap::new();
+    for line in lines(text) {
+        let (key, value) = line.split_once(" = ").ok_or_else(|| format!("not a setting: {line}"))?;
+        if keys.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(format!("set twice: {key}"));
+        }
+    }
+    Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_unit_without_a_hardening_line() {
+        let unit = read(HELPER_UNIT);
+        for (key, value, _) in BOTH.iter().chain(&HELPER_ONLY) {
+            let line = format!("{key}={value}");
+            let without = unit.lines().filter(|found| *found != line).collect::<Vec<_>>().join("\n");
+            assert_eq!(missing(&without, &[BOTH.as_slice(), &HELPER_ONLY].concat()).len(), 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_unit_that_breaks_the_design() {
+        assert_eq!(harmful("[Service]\nPrivateUsers=yes\nDynamicUser=no\n").len(), 1);
+        assert_eq!(harmful("PrivateUsers=identity\nPrivateNetwork=yes\n").len(), 2);
+        assert_eq!(harmful("#PrivateUsers=yes\n"), [""; 0]);
+    }
+
+    #[test]
+    fn refuses_a_sample_with_a_key_set_twice() {
+        assert!(flat_keys("a = 1\na = 2\n").is_err());
+        assert!(flat_keys("a 1\n").is_err());
+        assert_eq!(flat_keys(&uncommented("# prose\n#a = 1\n")).unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,226 @@
+//! A real `ray-helper` in a network namespace of its own, and the engine's end of its socket.
+//!
+//! Nothing here touches the namespace that the tests run in. Needs root.
+
+mod client;
+mod namespace;
+mod state;
+mod tun;
+
+use std::{
+    fs::{self, File},
+    io,
+    os::{
+        fd::AsRawFd,
+        unix::{fs::PermissionsExt, process::CommandExt},
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{
+    libc,
+    sys::signal::{Signal, kill},
+    unistd::{Pid, mkdtemp},
+};
+
+pub use self::{
+    client::{Answer, Client, addresses, route},
+    namespace::{LOOPBACK, Namespace},
+    state::NetState,
+    tun::{attach_queue, is_attached, make_persistent, open_driver},
+};
+use crate::binaries;
+
+/// The engine's uid and gid in the tests; nobody has it on any host.
+pub const ENGINE_UID: u32 = 60077;
+/// Somebody else on the same host.
+pub const OTHER_UID: u32 = 60078;
+/// Far longer than anything waited for, so that a busy machine does not fail a test.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running helper with its namespace, policy and socket. All go away with it.
+#[derive(Debug)]
+pub struct LiveHelper {
+    pub namespace: Namespace,
+    directory: PathBuf,
+    child: Child,
+}
+
+impl LiveHelper {
+    /// Starts a helper whose policy names the engine and has `policy_lines` besides.
+    pub fn start(policy_lines: &str) -> Self {
+        Self::start_in(Namespace::new(), policy_lines)
+    }
+
+    /// Starts a helper in a namespace that the test has prepared.
+    pub fn start_in(namespace: Namespace, policy_lines: &str) -> Self {
+        let directory = temporary_directory();
+        write_policy(&directory, &format!("engine_user = \"{ENGINE_UID}\"\n{policy_lines}\n"));
+        let child = spawn(&namespace, &directory, &log_in(&directory));
+        let helper = Self { namespace, directory, child };
+        helper.wait_until_serving(1);
+        helper
+    }
+
+    /// Starts a second helper after the first one's end, in the same namespace and with the same policy.
+    pub fn start_again(&mut self) {
+        let served = self.count_serving();
+        self.child = spawn(&self.namespace, &self.directory, &log_in(&self.directory));
+        self.wait_until_serving(served + 1);
+    }
+
+    /// Runs another helper beside this one, at the same path, to its end: gives its exit code and what it wrote.
+    pub fn run_rival(&self) -> (Option<i32>, String) {
+        let log = self.directory.join("rival-log");
+        let code = wait_for_end(spawn(&self.namespace, &self.directory, &log));
+        (code, fs::read_to_string(log).unwrap_or_default())
+    }
+
+    /// Ends the helper at once, without a chance to undo.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killing the helper");
+        self.child.wait().expect("waiting for the helper");
+    }
+
+    /// Asks the helper to end, and waits for it.
+    pub fn stop(&mut self) -> ExitStatus {
+        kill(self.pid(), Signal::SIGTERM).expect("asking the helper to end");
+        self.child.wait().expect("waiting for the helper")
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"))
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("looking at the helper").is_none()
+    }
+
+    pub fn policy_path(&self) -> PathBuf {
+        policy_in(&self.directory)
+    }
+
+    pub fn socket_path(&self) -> PathBuf {
+        socket_in(&self.directory)
+    }
+
+    /// Connects as the engine.
+    pub fn connect(&self) -> Client {
+        Client::connect_as(&self.socket_path(), ENGINE_UID, ENGINE_UID).expect("connecting as the engine")
+    }
+
+    /// Connects as `uid`, in the engine's group.
+    pub fn connect_as(&self, uid: u32) -> io::Result<Client> {
+        Client::connect_as(&self.socket_path(), uid, ENGINE_UID)
+    }
+
+    /// The namespace's network state.
+    pub fn state(&self) -> NetState {
+        self.namespace.enter(NetState::read)
+    }
+
+    /// What the helper has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(log_in(&self.directory)).unwrap_or_default()
+    }
+
+    fn wait_until_serving(&self, times: usize) {
+        eventually("the helper serves", || self.count_serving() >= times);
+    }
+
+    fn count_serving(&self) -> usize {
+        self.log().matches("ray-helper: serving uid").count()
+    }
+}
+
+impl Drop for LiveHelper {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("log of the helper:\n{}", self.log());
+        }
+        // Either may have happened in the test already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Runs a helper to its end, for starts that must fail: gives its exit code and what it wrote. `prepare` may change the
+/// directory with the policy, and runs in the parent.
+pub fn run_to_end(policy: &str, prepare: impl FnOnce(&Path)) -> (Option<i32>, String) {
+    let (namespace, directory) = (Namespace::new(), temporary_directory());
+    write_policy(&directory, policy);
+    prepare(&directory);
+    let code = wait_for_end(spawn(&namespace, &directory, &log_in(&directory)));
+    let log = fs::read_to_string(log_in(&directory)).unwrap_or_default();
+    let _ = fs::remove_dir_all(&directory);
+    (code, log)
+}
+
+/// Where the helper of `directory` finds its policy.
+pub fn policy_in(directory: &Path) -> PathBuf {
+    directory.join("helper.toml")
+}
+
+/// Where the helper of `directory` listens.
+pub fn socket_in(directory: &Path) -> PathBuf {
+    directory.join("helper.sock")
+}
+
+/// Polls until `holds`, and fails the test when that takes too long.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain until {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn wait_for_end(mut child: Child) -> Option<i32> {
+    let mut status = None;
+    eventually("the helper ends", || {
+        status = child.try_wait().expect("looking at the helper");
+        status.is_some()
+    });
+    status.and_then(|status| status.code())
+}
+
+fn spawn(namespace: &Namespace, directory: &Path, log: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(log).expect("opening the log");
+    let mut command = Command::new(binaries::path("ray-helper"));
+    command.arg("--policy").arg(policy_in(directory)).arg("--socket").arg(socket_in(directory));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let namespace = namespace.as_raw_fd();
+    // SAFETY: between fork and exec the closure makes one system call with plain numbers, and allocates nothing.
+    unsafe {
+        command.pre_exec(move || match libc::setns(namespace, libc::CLONE_NEWNET) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        });
+    }
+    command.spawn().expect("starting the helper")
+}
+
+fn write_policy(directory: &Path, text: &str) {
+    fs::write(policy_in(directory), text).expect("writing the policy");
+    set_mode(&policy_in(directory), 0o644);
+}
+
+fn log_in(directory: &Path) -> PathBuf {
+    directory.join("log")
+}
+
+/// A directory as the helper wants it: root's, and open for everybody to look into.
+fn temporary_directory() -> PathBuf {
+    let directory = mkdtemp(&std::env::temp_dir().join("ray-helper-XXXXXX")).expect("making a directory");
+    set_mode(&directory, 0o755);
+    directory
+}
+
+/// Sets the mode of a file or directory, whatever the umask.
+pub fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("setting a mode");
+}

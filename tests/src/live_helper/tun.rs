@@ -1,0 +1,47 @@
+//! What a holder of a TUN queue, or somebody who wants to be one, can try.
+
+use std::{
+    fs::File,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+};
+
+use nix::{errno::Errno, libc};
+
+/// The name, then the flags, as long as `struct ifreq`.
+#[repr(C)]
+struct InterfaceRequest {
+    name: [u8; libc::IFNAMSIZ],
+    flags: u16,
+    rest: [u8; 22],
+}
+
+const _: () = assert!(size_of::<InterfaceRequest>() == size_of::<libc::ifreq>());
+
+/// Opens the driver with root's rights, for a thread that drops them before it goes on.
+pub fn open_driver() -> File {
+    File::options().read(true).write(true).open("/dev/net/tun").expect("opening /dev/net/tun")
+}
+
+/// Creates the multi-queue device `name`, or attaches a queue to it, in the calling thread's namespace at its opening.
+pub fn attach_queue(driver: File, name: &str) -> Result<OwnedFd, Errno> {
+    let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_MULTI_QUEUE;
+    let flags = u16::try_from(flags).expect("16 bits of flags");
+    let mut request = InterfaceRequest { name: [0; libc::IFNAMSIZ], flags, rest: [0; 22] };
+    request.name[..name.len()].copy_from_slice(name.as_bytes());
+    // SAFETY: the descriptor is open and the pointer valid for the call, which copies one `struct ifreq`.
+    Errno::result(unsafe { libc::ioctl(driver.as_raw_fd(), libc::TUNSETIFF, &request) })?;
+    Ok(driver.into())
+}
+
+/// Whether the queue still belongs to a device.
+pub fn is_attached(queue: BorrowedFd<'_>) -> bool {
+    let mut request = InterfaceRequest { name: [0; libc::IFNAMSIZ], flags: 0, rest: [0; 22] };
+    // SAFETY: the descriptor is open and the pointer valid for the call, which writes one `struct ifreq`.
+    unsafe { libc::ioctl(queue.as_raw_fd(), libc::TUNGETIFF, &mut request) == 0 }
+}
+
+/// Asks that the device outlives its queues.
+pub fn make_persistent(queue: BorrowedFd<'_>) {
+    // SAFETY: the descriptor is open, and the kernel takes the number as it is.
+    Errno::result(unsafe { libc::ioctl(queue.as_raw_fd(), libc::TUNSETPERSIST, 1) }).expect("setting persistence");
+}
