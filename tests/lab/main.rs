@@ -1,4 +1,6 @@
 //! Tests of the lab itself, with hosts that run nothing but what a test puts there. They need root.
+// All of this is test code; clippy knows only the functions with `#[test]` for that.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod commands;
 mod hosts;

@@ -1,6 +1,6 @@
 //! The processes of a host: the rights that they start with, and how the lab tells what happens to them.
 
-use ray_tests::lab::{LabError, Process, Signal};
+use ray_tests::lab::{Lab, LabConfig, LabError, Process, Signal};
 
 use crate::{bare, stdout};
 
@@ -34,6 +34,35 @@ fn what_holds_a_host_together_has_no_rights() {
     assert_eq!(holders.len(), 1, "{list}");
     for set in ["cap_eff", "cap_prm", "cap_inh", "cap_bnd", "cap_amb"] {
         assert_eq!(holders[0][set], "0000000000000000", "{set}");
+    }
+}
+
+#[test]
+fn a_killed_engine_is_told_and_can_be_started_again() {
+    let config = LabConfig { infra: false, nodes: 1, ..LabConfig::default() };
+    let lab = Lab::start(config).unwrap();
+    let engine = || lab.status().unwrap().nodes[1].processes[1].clone();
+    let first = engine();
+    assert!(first.process == Process::Engine && first.pid.is_some() && first.ended.is_none(), "{first:?}");
+    lab.kill("n1", Process::Engine, Signal::SIGKILL).unwrap();
+    assert_eq!((engine().pid, engine().ended.as_deref()), (None, Some("signal: 9 (SIGKILL)")));
+    lab.node("n1").start().unwrap();
+    assert!(engine().pid.is_some_and(|pid| Some(pid) != first.pid));
+    lab.node("n1").stop().unwrap();
+    assert_eq!(engine().ended.as_deref(), Some("exit status: 0"));
+    assert!(!lab.logs("n1", Process::Engine).unwrap().is_empty());
+}
+
+#[test]
+fn helper_and_engine_start_with_the_rights_that_a_distribution_gives_them() {
+    let config = LabConfig { infra: false, nodes: 1, ..LabConfig::default() };
+    let lab = Lab::start(config).unwrap();
+    let list = lab.exec("n1", &["ray-lab", "tool", "ps", "--json"]).unwrap().json().unwrap();
+    for (program, uid, caps) in [("ray-helper", 0, "0000000000001000"), ("ray-engine", 60077, "0000000000000000")] {
+        let is_it = |info: &&serde_json::Value| info["command"].as_str().unwrap().ends_with(program);
+        let info = list["processes"].as_array().unwrap().iter().find(is_it).unwrap();
+        assert_eq!((info["uid"].as_i64(), info["cap_bnd"].as_str()), (Some(uid), Some(caps)), "{program}");
+        assert_eq!(info["cap_eff"], caps, "{program}");
     }
 }
 

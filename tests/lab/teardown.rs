@@ -147,7 +147,8 @@ fn owner() -> (Child, String) {
 
     let (read_end, write_end) = std::io::pipe().unwrap();
     let owner = Command::new("sleep").arg("4720").stdout(write_end.try_clone().unwrap()).spawn().unwrap();
-    Command::new(supervisor).arg("supervise").stdin(read_end).stdout(Stdio::null()).spawn().unwrap();
+    let mut lab = Command::new(supervisor).arg("supervise").stdin(read_end).stdout(Stdio::null()).spawn().unwrap();
+    std::thread::spawn(move || lab.wait());
     writeln!(&write_end, "{boot}").unwrap();
     drop(write_end);
     wait_until(DEADLINE, "the lab answers", || Lab::attach(&name).is_ok_and(|lab| lab.status().is_ok())).unwrap();
@@ -172,7 +173,7 @@ impl Machine {
         };
         let mut files: BTreeSet<_> = below("/run").into_iter().collect();
         // Others work in /tmp meanwhile; nothing of ours would lack our name.
-        files.extend(below("/tmp").into_iter().filter(|path| path.contains("ray")));
+        files.extend(below("/tmp").into_iter().filter(|path| path.contains("ray-lab")));
         Self { mounts: fs::read_to_string("/proc/self/mountinfo").unwrap(), interfaces: interfaces.collect(), files }
     }
 
@@ -209,16 +210,17 @@ impl Traces {
         Self { pids, namespaces: namespaces.difference(&own).cloned().collect(), socket: None }
     }
 
+    /// Namespaces of the lab in which any process still is.
+    fn left(&self) -> BTreeSet<String> {
+        let pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let living = pids.filter(|name| name.parse().is_ok_and(|pid| !is_zombie(pid)));
+        living.flat_map(|pid| namespaces_of(&pid)).filter(|namespace| self.namespaces.contains(namespace)).collect()
+    }
+
     fn assert_gone(&self) {
         let gone = |pid: &i32| !fs::exists(format!("/proc/{pid}")).unwrap() || is_zombie(*pid);
         wait_until(DEADLINE, "every process ends", || self.pids.iter().all(gone)).unwrap();
-        for entry in fs::read_dir("/proc").unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.bytes().all(|byte| byte.is_ascii_digit()) {
-                let left = &namespaces_of(&name) & &self.namespaces;
-                assert!(left.is_empty(), "process {name} is still in {left:?}");
-            }
-        }
+        wait_until(DEADLINE, "every namespace goes", || self.left().is_empty()).unwrap();
         if let Some(socket) = &self.socket {
             let free = || !fs::read_to_string("/proc/net/unix").unwrap().lines().any(|line| line.ends_with(socket));
             wait_until(DEADLINE, "the socket's name is free", free).unwrap();

@@ -71,11 +71,11 @@ fn perform(lab: &Lab, options: Options, steps: &mut Steps, started: Instant) -> 
     let [n1, n2] = NODES;
     steps.step("n1: ray create home");
     let created = ray(lab, n1, &["create", NETWORK])?;
-    steps.done(&format!("room {}", text(&created, "room_id")?));
+    steps.done(&format!("room {}…", start(&text(&created, "room_id")?)));
 
     steps.step("n1: ray invite home");
     let code = text(&ray(lab, n1, &["invite", NETWORK])?, "code")?;
-    steps.done(&format!("{}…", code.chars().take(16).collect::<String>()));
+    steps.done(&format!("{}…", start(&code)));
 
     steps.step("n2: ray join");
     ray(lab, n2, &["join", &code])?;
@@ -142,6 +142,11 @@ fn json(argv: &[&str], output: &Output) -> Result<Value, DemoError> {
 fn text(value: &Value, key: &str) -> Result<String, DemoError> {
     let text = value.get(key).and_then(Value::as_str);
     text.map(str::to_owned).ok_or_else(|| DemoError::new(format!("the answer has no {key}: {value}")))
+}
+
+/// Enough of a long word to know it again.
+fn start(word: &str) -> String {
+    word.chars().take(16).collect()
 }
 
 /// The other host in a node's status, when it is online.

@@ -10,15 +10,13 @@ mod start;
 mod wait;
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Read,
     os::fd::BorrowedFd,
     process::Child,
     thread,
     time::{Duration, Instant},
 };
-
-use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 
 use self::{
     connection::Connection,
@@ -62,7 +60,9 @@ impl Lab {
     /// Starts a lab that lives until it is taken down.
     pub fn start_detached(config: LabConfig, progress: &mut dyn FnMut(&str)) -> Result<Self, LabError> {
         let name = config.name.clone();
-        start::start(config, false, progress)?;
+        let mut child = start::start(config, false, progress)?;
+        // Whenever it ends, it is not to stay a zombie of a process that lives on.
+        thread::spawn(move || child.wait());
         Ok(Self { name, owned: None })
     }
 
@@ -174,8 +174,7 @@ impl Lab {
         }
         let connection = Connection::open(&self.name)?;
         connection.send(&Request::Down, &[])?;
-        let pid = Pid::from_raw(connection.pid);
-        wait_until(DOWN_DEADLINE, "taking the lab down", || kill(pid, None) == Err(Errno::ESRCH))
+        wait_until(DOWN_DEADLINE, "taking the lab down", || has_ended(connection.pid))
     }
 
     fn ask(&self, request: &Request) -> Result<(), LabError> {
@@ -251,6 +250,12 @@ fn end(mut child: Child) -> Result<(), LabError> {
         thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// Whether a process has ended; one that nobody reaps, as in a container without an init, has.
+fn has_ended(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 fn request(node: &str, user: Option<&str>, argv: &[&str], cwd: Option<&str>) -> ExecRequest {

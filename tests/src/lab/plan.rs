@@ -26,10 +26,11 @@ pub const ENGINE_SOCKET: &str = ray_ipc::control::SOCKET_PATH;
 /// Where the helper waits for its engine.
 pub const HELPER_SOCKET: &str = "/run/rayfish/helper.sock";
 
-/// The node's underlay addresses.
+/// The node's underlay addresses. Both read alike: n2 is 10.77.0.12 and fd77::12.
 pub fn addresses(node: &str) -> Option<(Ipv4Addr, Ipv6Addr)> {
     let last = host_number(node)?;
-    Some((Ipv4Addr::new(10, 77, 0, last), Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, u16::from(last))))
+    let v6 = format!("fd77::{last}").parse().ok()?;
+    Some((Ipv4Addr::new(10, 77, 0, last), v6))
 }
 
 /// The relay's or the pkarr server's address.
@@ -52,7 +53,7 @@ mod tests {
 
     #[test]
     fn gives_each_node_the_address_of_the_plan() {
-        assert_eq!(addresses("n2").unwrap().0, Ipv4Addr::new(10, 77, 0, 12));
+        assert_eq!(addresses("n2").unwrap(), (Ipv4Addr::new(10, 77, 0, 12), "fd77::12".parse().unwrap()));
         assert_eq!(addresses(INFRA).unwrap().1, "fd77::1".parse::<Ipv6Addr>().unwrap());
     }
 

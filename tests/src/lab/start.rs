@@ -1,9 +1,10 @@
 //! Starts a supervisor and follows it until the lab is ready.
 
 use std::{
+    env,
     io::{BufRead, BufReader, Write, pipe},
     os::unix::process::CommandExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -19,7 +20,7 @@ const TAIL_LINES_MAX: usize = 20;
 /// Starts the supervisor. With `lifeline` the lab ends when the returned child's stdin closes.
 pub(super) fn start(config: LabConfig, lifeline: bool, progress: &mut dyn FnMut(&str)) -> Result<Child, LabError> {
     config.check()?;
-    let supervisor = binaries::path("ray-lab");
+    let supervisor = program("ray-lab")?;
     let programs = programs_of(&config, &supervisor)?;
     let boot = Boot { config, programs, lifeline };
 
@@ -48,15 +49,30 @@ pub(super) fn start(config: LabConfig, lifeline: bool, progress: &mut dyn FnMut(
 fn programs_of(config: &LabConfig, supervisor: &Path) -> Result<String, LabError> {
     let nodes: Vec<_> = config.node_names().iter().map(|name| config.of(name)).collect();
     if nodes.iter().any(|node| node.helper) {
-        binaries::path("ray-helper");
+        program("ray-helper")?;
     }
     if nodes.iter().any(|node| node.engine) {
-        binaries::path("ray-engine");
-        binaries::path("ray");
+        program("ray-engine")?;
+        program("ray")?;
     }
     let directory = supervisor.parent().unwrap_or(Path::new("/"));
     let text = directory.to_str().map(str::to_owned);
     text.ok_or_else(|| LabError::Usage(format!("the path {} is not text", directory.display())))
+}
+
+/// A program of the lab. A test builds what it lacks; the lab itself, which may run as root, leaves that to its user.
+fn program(name: &str) -> Result<PathBuf, LabError> {
+    let running = env::current_exe().map_err(LabError::io("finding the running program"))?;
+    // A program that cargo has just replaced is called "ray-lab (deleted)".
+    if !running.file_name().is_some_and(|file| file.to_string_lossy().starts_with("ray-lab")) {
+        return Ok(binaries::path(name));
+    }
+    let path = binaries::directory().map_err(LabError::io("finding the running program"))?.join(name);
+    if path.exists() {
+        return Ok(path);
+    }
+    let message = format!("there is no {}\nhint: cargo build --workspace --bins", path.display());
+    Err(LabError::Refused(message))
 }
 
 fn tell(child: &mut Child, boot: &Boot, lifeline: bool) -> Result<(), LabError> {

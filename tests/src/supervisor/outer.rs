@@ -11,19 +11,17 @@ use std::{
         unix::{net::UnixDatagram, process::CommandExt},
     },
     process::{Command, Stdio},
-    sync::mpsc,
-    thread,
 };
 
 use nix::{
     errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
     sched::{CloneFlags, unshare},
     sys::{
-        signal::{Signal, kill},
         socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, socket, socketpair},
         stat::{Mode, umask},
     },
-    unistd::{Pid, chdir, getuid, setsid},
+    unistd::{chdir, getuid, setsid},
 };
 
 use super::{
@@ -98,9 +96,6 @@ fn supervise() -> Result<u8, OuterError> {
         }
         rootless::enter_user_namespace().map_err(failed("entering a user namespace"))?;
     }
-    // A process whose children go to another PID namespace can start no thread.
-    let (inner_pid, pid) = mpsc::channel();
-    thread::spawn(move || cut_when_stdin_closes(&pid));
     unshare(CloneFlags::CLONE_NEWPID).map_err(failed("making a PID namespace (root without CAP_SYS_ADMIN?)"))?;
 
     let flags = SockFlag::SOCK_CLOEXEC;
@@ -116,11 +111,9 @@ fn supervise() -> Result<u8, OuterError> {
     protocol::send(&ours, &boot, &[listener.as_fd()]).map_err(failed("handing over to the inner supervisor"))?;
     drop(listener);
 
-    if boot.lifeline {
-        let pid = i32::try_from(inner.id()).map_err(|_| failed("reading a pid")(Errno::EOVERFLOW))?;
-        // The thread waits for it and cannot have ended.
-        let _ = inner_pid.send(pid);
-    }
+    watch(&ours, boot.lifeline).map_err(failed("watching the lab"))?;
+    // It has ended, or is to end with its owner.
+    let _ = inner.kill();
     let status = inner.wait().map_err(failed("waiting for the inner supervisor"))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
@@ -150,10 +143,22 @@ fn listen_on(name: &str) -> Result<OwnedFd, OuterError> {
     Ok(socket)
 }
 
-fn cut_when_stdin_closes(pid: &mpsc::Receiver<i32>) {
-    let Ok(inner) = pid.recv() else { return };
-    let mut sink = [0; 64];
-    while matches!(io::stdin().lock().read(&mut sink), Ok(1..)) {}
-    // Its end is noticed by the waiting main thread, whether this or something else caused it.
-    let _ = kill(Pid::from_raw(inner), Signal::SIGKILL);
+/// Returns when the inner half has closed its end, or the owner its lifeline.
+/// One thread only: a process that has made a PID namespace for its children can have no more.
+fn watch(inner: &UnixDatagram, lifeline: bool) -> io::Result<()> {
+    let stdin = io::stdin();
+    loop {
+        let mut fds = vec![PollFd::new(inner.as_fd(), PollFlags::POLLIN)];
+        if lifeline {
+            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
+        }
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let ready = |at: usize| fds.get(at).and_then(PollFd::any) == Some(true);
+        if ready(0) || (ready(1) && !matches!(stdin.lock().read(&mut [0; 64]), Ok(1..))) {
+            return Ok(());
+        }
+    }
 }
