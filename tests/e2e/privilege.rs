@@ -90,6 +90,27 @@ fn a_stranger_cannot_open_a_link() {
     until(Duration::from_secs(5), "n1 has one peer", || members(&lab, "n1").len() == 2);
 }
 
+#[test]
+fn a_member_that_breaks_the_rules_reaches_nobody_and_is_counted() {
+    let lab = network_in(start(LabConfig { nodes: 3, ..LabConfig::default() }), 3);
+    let (own, theirs, other) =
+        (address(&lab, "n1", "n3", "v4"), address(&lab, "n3", "n1", "v4"), address(&lab, "n1", "n2", "v4"));
+    let victim = status(&lab, "n1")["engine"]["endpoint_id"].as_str().unwrap().to_owned();
+    // n3's key in hands that send what no engine would.
+    lab.stop_process("n3", Some(Process::Engine)).unwrap();
+    let rogue = tool(&lab, "n3", &["rogue", "/var/lib/rayfish/identity.key", &victim, &own, &theirs, &other]);
+    assert_eq!(rogue.code(), 0, "{}", rogue.stderr);
+    let sent = rogue.json().unwrap()["sent"].as_array().unwrap().clone();
+    assert_eq!(sent.len(), 10);
+    for reason in ["source_of_another", "not_for_us", "unknown_network", "bad_frame"] {
+        let kinds = sent.iter().filter(|kind| **kind == reason).count() as u64;
+        until(PATIENCE, &format!("{reason} is counted"), || status(&lab, "n1")["drops"][reason].as_u64() >= Some(kinds));
+    }
+    // What came through is nothing: the device took no packet of it.
+    assert_eq!(status(&lab, "n1")["drops"]["device_refused"].as_u64(), None);
+    assert!(pings(&lab, "n1", &other), "the others are not disturbed");
+}
+
 fn underlay_port(lab: &Lab, node: &str) -> u16 {
     let underlay = status(lab, node)["underlay"].clone();
     let first = underlay[0].as_str().unwrap_or_else(|| panic!("{underlay}")).to_owned();

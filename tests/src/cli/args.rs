@@ -1,6 +1,9 @@
 //! The arguments of `ray-lab`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -189,6 +192,15 @@ pub(super) enum Tool {
     TcpSink { address: SocketAddr },
     /// Send bytes to a tcp-sink and report
     TcpSend { target: SocketAddr, bytes: u64 },
+    /// Link as the member whose key this is and send what has to be dropped, to test the other side
+    Rogue {
+        key: PathBuf,
+        /// Endpoint id to link with
+        victim: String,
+        own: IpAddr,
+        theirs: IpAddr,
+        other: IpAddr,
+    },
     /// The host's processes and their rights, from /proc
     Ps {
         #[arg(long)]

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     lab::LabError,
-    tool::{ToolError, bulk, dns, http, ping, ps, udp},
+    tool::{ToolError, bulk, dns, http, ping, ps, rogue, udp},
 };
 
 /// How long one echo may take.
@@ -45,6 +45,9 @@ pub(super) fn run(tool: Tool) -> u8 {
             shown(bulk::sink(address, listening), |report| print_json(report).map(|()| 0))
         }
         Tool::TcpSend { target, bytes } => shown(bulk::send(target, bytes), |report| print_json(report).map(|()| 0)),
+        Tool::Rogue { key, victim, own, theirs, other } => {
+            shown(rogue::run(&key, &victim, own, theirs, other), |report| print_json(report).map(|()| 0))
+        }
         Tool::Ps { json } => shown(ps::list(), |list| {
             if json {
                 print_json(&serde_json::json!({"schema": "ray.lab.ps/1", "processes": list}))?;

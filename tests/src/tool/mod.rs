@@ -6,6 +6,7 @@ pub mod dns;
 pub mod http;
 pub mod ping;
 pub mod ps;
+pub mod rogue;
 pub mod udp;
 
 use std::{fmt, io};

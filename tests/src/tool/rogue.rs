@@ -1,0 +1,164 @@
+//! A member that breaks the rules: it links with a node's own key and sends what an honest engine never would. For tests
+//! of what the other side drops.
+
+use std::{fs, net::IpAddr, path::Path, time::Duration};
+
+use iroh::{
+    Endpoint, EndpointAddr, EndpointId, RelayMap, RelayMode, RelayUrl, SecretKey,
+    address_lookup::PkarrResolver,
+    endpoint::{Connection, RecvStream, SendStream, presets},
+};
+use ray_engine::{
+    mesh::wire::{LinkMessage, VERSION},
+    packet::udp,
+};
+use ray_ipc::codec;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::ToolError;
+use crate::lab::plan;
+
+const LINK: &[u8] = b"rayfish/link/1";
+const MESSAGE_MAX: usize = 2 * 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// Datagrams get lost; a few of each kind do not all.
+const COPIES: usize = 5;
+
+/// What was sent, by the reason for which it has to be dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub schema: &'static str,
+    pub sent: Vec<&'static str>,
+}
+
+/// Links with `victim` as the node whose identity key lies at `key`. `own` is that node's mesh address, `theirs` the
+/// victim's, `other` that of a third member.
+pub fn run(key: &Path, victim: &str, own: IpAddr, theirs: IpAddr, other: IpAddr) -> Result<Report, ToolError> {
+    let key: [u8; 32] = fs::read(key)
+        .map_err(super::failed(format!("reading {}", key.display())))?
+        .try_into()
+        .map_err(|_| ToolError::new("the key has not 32 bytes"))?;
+    let victim: EndpointId = victim.parse().map_err(|_| ToolError::new(format!("{victim:?} is no endpoint id")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(super::failed("starting"))?;
+    let wrongs = wrongs(own, theirs, other)?;
+    runtime.block_on(async { timeout(TIMEOUT, link_and_send(key, victim, wrongs)).await }).map_err(|_| late())?
+}
+
+/// A packet or a frame, and why it has to be dropped.
+struct Wrong {
+    reason: &'static str,
+    bytes: Vec<u8>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// A packet to put into a frame with the handle that the victim gave.
+    Packet,
+    /// A packet to put into a frame with a handle that nobody gave.
+    ForeignHandle,
+    /// A whole datagram.
+    Datagram,
+}
+
+fn wrongs(own: IpAddr, theirs: IpAddr, other: IpAddr) -> Result<Vec<Wrong>, ToolError> {
+    let packet = |from: IpAddr, to: IpAddr| {
+        udp::build((from, 7).into(), (to, 9).into(), b"rogue").ok_or_else(|| ToolError::new("addresses of two families"))
+    };
+    let outside: IpAddr = IpAddr::from([8, 8, 8, 8]);
+    let lan: IpAddr = IpAddr::from([10, 77, 0, 1]);
+    let loopback: IpAddr = IpAddr::from([127, 0, 0, 1]);
+    let metadata: IpAddr = IpAddr::from([169, 254, 169, 254]);
+    let mut list = vec![
+        Wrong { reason: "source_of_another", bytes: packet(other, theirs)?, kind: Kind::Packet },
+        Wrong { reason: "source_of_another", bytes: packet(theirs, theirs)?, kind: Kind::Packet },
+        Wrong { reason: "source_of_another", bytes: packet(outside, theirs)?, kind: Kind::Packet },
+        Wrong { reason: "unknown_network", bytes: packet(own, theirs)?, kind: Kind::ForeignHandle },
+        Wrong { reason: "bad_frame", bytes: b"\xff\0\0no frame".to_vec(), kind: Kind::Datagram },
+    ];
+    for destination in [other, outside, lan, loopback, metadata] {
+        list.push(Wrong { reason: "not_for_us", bytes: packet(own, destination)?, kind: Kind::Packet });
+    }
+    Ok(list)
+}
+
+async fn link_and_send(key: [u8; 32], victim: EndpointId, wrongs: Vec<Wrong>) -> Result<Report, ToolError> {
+    let broken = |what: &'static str| move |error: &dyn std::fmt::Display| ToolError::new(format!("{what}: {error}"));
+    let pkarr = format!("http://{}/pkarr", plan::infra_socket(plan::PKARR_PORT));
+    let relay = format!("http://{}", plan::infra_socket(plan::RELAY_PORT));
+    let discovery: RelayUrl = pkarr.parse().map_err(|_| ToolError::new("the lab's discovery URL"))?;
+    let relays = RelayMap::try_from_iter([relay.as_str()]).map_err(|_| ToolError::new("the lab's relay URL"))?;
+    let endpoint = Endpoint::builder(presets::Minimal)
+        .secret_key(SecretKey::from_bytes(&key))
+        .relay_mode(RelayMode::Custom(relays))
+        .address_lookup(PkarrResolver::builder(discovery.into()))
+        .bind()
+        .await
+        .map_err(|error| broken("binding")(&error))?;
+    let connection =
+        endpoint.connect(EndpointAddr::new(victim), LINK).await.map_err(|error| broken("linking")(&error))?;
+    let (mut tx, mut rx) = connection.open_bi().await.map_err(|error| broken("opening the stream")(&error))?;
+    say(&mut tx, &LinkMessage::Hello { version: VERSION, features: 0, release: "rogue".to_owned() }).await?;
+    let handle = loop {
+        if let LinkMessage::Networks(networks) = hear(&mut rx).await? {
+            let network = networks.first().ok_or_else(|| ToolError::new("no network is shared"))?;
+            break network.handle;
+        }
+    };
+    let mut sent = Vec::new();
+    for wrong in wrongs {
+        let datagram = match wrong.kind {
+            Kind::Packet => frame(handle, &wrong.bytes),
+            Kind::ForeignHandle => frame(handle.wrapping_add(1000), &wrong.bytes),
+            Kind::Datagram => wrong.bytes,
+        };
+        for _ in 0..COPIES {
+            send(&connection, datagram.clone()).await?;
+        }
+        sent.push(wrong.reason);
+    }
+    // The victim has what was sent before the close that it sees.
+    tx.finish().map_err(|error| broken("ending")(&error))?;
+    let _ = tx.stopped().await;
+    endpoint.close().await;
+    Ok(Report { schema: "ray.lab.rogue/1", sent })
+}
+
+fn frame(handle: u16, packet: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(packet.len()).unwrap_or(u16::MAX);
+    [&[1u8][..], &handle.to_le_bytes(), &length.to_le_bytes(), packet].concat()
+}
+
+async fn send(connection: &Connection, datagram: Vec<u8>) -> Result<(), ToolError> {
+    connection
+        .send_datagram_wait(datagram.into())
+        .await
+        .map_err(|error| ToolError::new(format!("sending a datagram: {error}")))
+}
+
+async fn say(tx: &mut SendStream, message: &LinkMessage) -> Result<(), ToolError> {
+    let body = codec::encode::<MESSAGE_MAX, _>(message).map_err(|error| ToolError::new(error.to_string()))?;
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes();
+    tx.write_all(&[&length[..], &body].concat()).await.map_err(|error| ToolError::new(format!("speaking: {error}")))
+}
+
+async fn hear(rx: &mut RecvStream) -> Result<LinkMessage, ToolError> {
+    let fail = |error: &dyn std::fmt::Display| ToolError::new(format!("listening: {error}"));
+    let mut length = [0; 4];
+    rx.read_exact(&mut length).await.map_err(|error| fail(&error))?;
+    let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+    if length > MESSAGE_MAX {
+        return Err(ToolError::new("listening: an endless message"));
+    }
+    let mut body = vec![0; length];
+    rx.read_exact(&mut body).await.map_err(|error| fail(&error))?;
+    codec::decode::<MESSAGE_MAX, _>(&body).map_err(|error| fail(&error))
+}
+
+fn late() -> ToolError {
+    ToolError::new("the victim did not answer in time")
+}
