@@ -30,7 +30,7 @@ pub use self::{
     client::{Answer, Client, addresses, route},
     namespace::{LOOPBACK, Namespace},
     state::NetState,
-    tun::{attach_queue, is_attached, make_persistent, open_driver},
+    tun::{attach_queue, give_away, is_attached, make_persistent, open_driver},
 };
 use crate::binaries;
 
