@@ -109,6 +109,9 @@ fn walks_every_legal_way() {
     client.done(&addresses("100.64.1.4", "200::1234"));
     client.done(&HelperRequest::SetLink { state: LinkState::Up });
     assert!(helper.state().has_addresses(tun.ifindex, &["100.64.1.4/32", "200::1234/128"]), "{:#?}", helper.state());
+    client.done(&HelperRequest::SetLink { state: LinkState::Down });
+    client.done(&HelperRequest::SetLink { state: LinkState::Up });
+    assert!(helper.state().has_addresses(tun.ifindex, &["100.64.1.4/32", "200::1234/128"]), "{:#?}", helper.state());
     client.done(&HelperRequest::ReplaceRoutes { routes: vec![route("200::", 7)] });
     client.done(&HelperRequest::Release);
     assert_eq!(helper.state(), before);
