@@ -12,9 +12,9 @@ use crate::limit::Bucket;
 const LINES_BURST: u32 = 50;
 const LINES_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Writes one line. A closed standard error is no reason to stop serving.
+/// Writes one line in one piece. A closed standard error is no reason to stop serving.
 pub fn line(text: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "ray-helper: {text}");
+    let _ = io::stderr().write_all(format!("ray-helper: {text}\n").as_bytes());
 }
 
 /// Writes lines that a peer's conduct causes, within a budget.

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::libc;
+use nix::{
+    fcntl::{FcntlArg, FdFlag, fcntl},
+    libc,
+};
 use ray_tests::live_helper::LiveHelper;
 
 const ONLY_NET_ADMIN: &str = "0000000000001000";
@@ -77,6 +80,9 @@ fn has_no_socket_but_its_unix_socket_and_netlink() {
 
 #[test]
 fn keeps_nothing_open_that_it_does_not_need() {
+    // Careless parents exist: this one lets every child inherit a file.
+    let inherited = fs::File::open("/dev/null").unwrap();
+    fcntl(&inherited, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
     let helper = LiveHelper::start("");
     let idle = open_files(&helper);
     assert_eq!(idle.len(), 6, "three streams, signals, listener, netlink: {idle:?}");

@@ -73,6 +73,7 @@ fn the_engine_still_reaches_this_nodes_own_addresses() {
     let helper = LiveHelper::start("");
     let client = helper.connect();
     let _held = client.bring_up(1);
+    helper.state();
     for own in ["100.64.1.2", "200::1234"] {
         helper.namespace.enter_as(ENGINE_UID, || assert_eq!(send(own, own), Ok(()), "{own}"));
     }

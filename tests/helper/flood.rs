@@ -205,7 +205,7 @@ impl<'a> Flood<'a> {
     }
 
     fn check_network(&self) {
-        let now = NetState::read();
+        let now = NetState::read_settled();
         let ours = now.links.iter().find(|line| line.contains(" ray0 "));
         let index = ours.and_then(|line| line.strip_prefix("if")?.split(' ').next()?.parse().ok()).unwrap_or(u32::MAX);
         assert_eq!(now.without(index), self.before, "seed {}", self.seed);

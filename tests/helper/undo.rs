@@ -6,8 +6,12 @@ use std::{
 };
 
 use netlink_packet_route::{RouteNetlinkMessage, link::LinkMessage};
+use nix::errno::Errno;
 use ray_ipc::helper::{HelperRequest, LinkState, encode_request};
-use ray_tests::live_helper::{LiveHelper, addresses, eventually, is_attached, make_persistent, route};
+use ray_tests::live_helper::{
+    LiveHelper, OTHER_UID, addresses, attach_queue, eventually, give_away, is_attached, make_persistent, open_driver,
+    route,
+};
 
 #[test]
 fn an_engine_that_comes_back_finds_its_device_as_it_left_it() {
@@ -66,6 +70,26 @@ fn the_device_goes_even_if_somebody_holds_its_queues() {
     drop(client);
     eventually("the grace time ends", || helper.state() == before);
     assert!(queues.iter().all(|queue| !is_attached(queue.as_fd())));
+}
+
+#[test]
+fn an_engine_that_comes_back_undoes_what_the_last_one_did_to_the_device() {
+    let mut helper = LiveHelper::start("");
+    let client = helper.connect();
+    let (_, queues) = client.bring_up(1);
+    make_persistent(queues[0].as_fd());
+    give_away(queues[0].as_fd(), OTHER_UID);
+    drop((client, queues));
+    let client = helper.connect();
+    client.greet();
+    let (tun, queues) = client.open(1);
+    assert!(tun.resumed);
+    let driver = helper.namespace.enter(open_driver);
+    let attached = helper.namespace.enter_as(OTHER_UID, || attach_queue(driver, "ray0").map(drop));
+    assert_eq!(attached, Err(Errno::EPERM), "root owns it again");
+    drop(queues);
+    helper.kill();
+    eventually("it is not persistent any more", || !helper.state().has_link("ray0"));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub use self::{
     client::{Answer, Client, addresses, route},
     namespace::{LOOPBACK, Namespace},
     state::NetState,
-    tun::{attach_queue, is_attached, make_persistent, open_driver},
+    tun::{attach_queue, give_away, is_attached, make_persistent, open_driver},
 };
 use crate::binaries;
 
@@ -40,6 +40,8 @@ pub const ENGINE_UID: u32 = 60077;
 pub const OTHER_UID: u32 = 60078;
 /// Far longer than anything waited for, so that a busy machine does not fail a test.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at something that is waited for.
+const POLL_PAUSE: Duration = Duration::from_millis(5);
 
 /// A running helper with its namespace, policy and socket. All go away with it.
 #[derive(Debug)]
@@ -117,9 +119,9 @@ impl LiveHelper {
         Client::connect_as(&self.socket_path(), uid, ENGINE_UID)
     }
 
-    /// The namespace's network state.
+    /// The namespace's network state, once the kernel has done what it does by itself.
     pub fn state(&self) -> NetState {
-        self.namespace.enter(NetState::read)
+        self.namespace.enter(NetState::read_settled)
     }
 
     /// What the helper has logged.
@@ -175,17 +177,23 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain until {what}");
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(POLL_PAUSE);
     }
 }
 
+/// Waits for a helper that must end by itself. One that does not is ended, and fails the test.
 fn wait_for_end(mut child: Child) -> Option<i32> {
-    let mut status = None;
-    eventually("the helper ends", || {
-        status = child.try_wait().expect("looking at the helper");
-        status.is_some()
-    });
-    status.and_then(|status| status.code())
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().expect("looking at the helper") {
+            return status.code();
+        }
+        if Instant::now() >= deadline {
+            child.kill().and_then(|()| child.wait()).expect("ending the helper");
+            panic!("the helper serves although it must not");
+        }
+        thread::sleep(POLL_PAUSE);
+    }
 }
 
 fn spawn(namespace: &Namespace, directory: &Path, log: &Path) -> Child {
@@ -194,11 +202,15 @@ fn spawn(namespace: &Namespace, directory: &Path, log: &Path) -> Child {
     command.arg("--policy").arg(policy_in(directory)).arg("--socket").arg(socket_in(directory));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let namespace = namespace.as_raw_fd();
-    // SAFETY: between fork and exec the closure makes one system call with plain numbers, and allocates nothing.
+    // SAFETY: between fork and exec the closure makes two system calls with plain numbers, and allocates nothing.
     unsafe {
-        command.pre_exec(move || match libc::setns(namespace, libc::CLONE_NEWNET) {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+        command.pre_exec(move || {
+            // A test that is killed takes its helper along.
+            let bound = libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0;
+            if bound && libc::setns(namespace, libc::CLONE_NEWNET) == 0 {
+                return Ok(());
+            }
+            Err(io::Error::last_os_error())
         });
     }
     command.spawn().expect("starting the helper")

@@ -12,8 +12,10 @@ use netlink_packet_route::{
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
+use super::eventually;
+
 /// One line for each object, without what changes by itself (counters, ages).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetState {
     pub links: BTreeSet<String>,
     pub addresses: BTreeSet<String>,
@@ -39,6 +41,26 @@ impl NetState {
             state.rules.extend(lines(dump(RouteNetlinkMessage::GetRule(rule))));
         }
         state
+    }
+
+    /// Reads the calling thread's namespace when every IPv6 address of a link that is up has its local route, which the
+    /// kernel adds a moment after the address.
+    pub fn read_settled() -> Self {
+        let mut state = Self::default();
+        eventually("the kernel has added its own routes", || {
+            state = Self::read();
+            state.is_settled()
+        });
+        state
+    }
+
+    fn is_settled(&self) -> bool {
+        self.addresses.iter().filter_map(|line| line.split_once(' ')).all(|(interface, address)| {
+            let up =
+                self.links.iter().any(|link| link.starts_with(&format!("{interface} ")) && link.ends_with("up true"));
+            let route = format!("{} {interface} proto Kernel table 255", address);
+            !up || !address.contains(':') || self.routes.iter().any(|line| line.starts_with(&route))
+        })
     }
 
     /// Whether an interface of that name exists.

@@ -45,3 +45,9 @@ pub fn make_persistent(queue: BorrowedFd<'_>) {
     // SAFETY: the descriptor is open, and the kernel takes the number as it is.
     Errno::result(unsafe { libc::ioctl(queue.as_raw_fd(), libc::TUNSETPERSIST, 1) }).expect("setting persistence");
 }
+
+/// Makes `uid` the device's owner.
+pub fn give_away(queue: BorrowedFd<'_>, uid: u32) {
+    // SAFETY: as above.
+    Errno::result(unsafe { libc::ioctl(queue.as_raw_fd(), libc::TUNSETOWNER, uid) }).expect("setting the owner");
+}
