@@ -104,7 +104,9 @@ fn a_member_that_breaks_the_rules_reaches_nobody_and_is_counted() {
     assert_eq!(sent.len(), 10);
     for reason in ["source_of_another", "not_for_us", "unknown_network", "bad_frame"] {
         let kinds = sent.iter().filter(|kind| **kind == reason).count() as u64;
-        until(PATIENCE, &format!("{reason} is counted"), || status(&lab, "n1")["drops"][reason].as_u64() >= Some(kinds));
+        until(PATIENCE, &format!("{reason} is counted"), || {
+            status(&lab, "n1")["drops"][reason].as_u64() >= Some(kinds)
+        });
     }
     // What came through is nothing: the device took no packet of it.
     assert_eq!(status(&lab, "n1")["drops"]["device_refused"].as_u64(), None);

@@ -67,7 +67,8 @@ enum Kind {
 
 fn wrongs(own: IpAddr, theirs: IpAddr, other: IpAddr) -> Result<Vec<Wrong>, ToolError> {
     let packet = |from: IpAddr, to: IpAddr| {
-        udp::build((from, 7).into(), (to, 9).into(), b"rogue").ok_or_else(|| ToolError::new("addresses of two families"))
+        udp::build((from, 7).into(), (to, 9).into(), b"rogue")
+            .ok_or_else(|| ToolError::new("addresses of two families"))
     };
     let outside: IpAddr = IpAddr::from([8, 8, 8, 8]);
     let lan: IpAddr = IpAddr::from([10, 77, 0, 1]);
