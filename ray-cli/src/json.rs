@@ -120,6 +120,7 @@ fn engine(info: &EngineInfo) -> Value {
 fn helper(state: &HelperState) -> Value {
     match state {
         HelperState::Connected => json!({"state": "connected", "reason": null}),
+        HelperState::Idle => json!({"state": "idle", "reason": null}),
         HelperState::Missing { reason } => json!({"state": "missing", "reason": reason}),
     }
 }

@@ -131,7 +131,7 @@ fn status_of_a_lonely_node_says_what_to_do() {
 
 #[test]
 fn status_while_down_lists_no_peers() {
-    let status = StatusReply { wanted_up: false, tun: None, ..samples::status() };
+    let status = StatusReply { wanted_up: false, tun: None, helper: HelperState::Idle, ..samples::status() };
     let json = run(&FakeEngine::answering([shown(status.clone())]), &["status", "--json"]).json();
     assert_eq!((&json["up"], &json["wanted_up"], &json["tun"]), (&false.into(), &false.into(), &Value::Null));
     status_text("status_down", status);

@@ -51,6 +51,7 @@ pub(crate) fn verdict(status: &StatusReply, palette: Palette) -> String {
     }
     parts.push(match status.helper {
         HelperState::Connected => "helper ok".to_owned(),
+        HelperState::Idle => "helper idle".to_owned(),
         HelperState::Missing { .. } => palette.paint(Role::Bad, "helper missing"),
     });
     format!("{}\n", parts.join(" · "))

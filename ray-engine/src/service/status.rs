@@ -34,9 +34,8 @@ impl Core {
             TunnelState::Failed { helper_reachable: false, reason } => {
                 (HelperState::Missing { reason: reason.clone() }, None)
             }
-            TunnelState::Failed { helper_reachable: true, .. } | TunnelState::Down | TunnelState::Starting => {
-                (HelperState::Connected, None)
-            }
+            TunnelState::Failed { helper_reachable: true, .. } => (HelperState::Connected, None),
+            TunnelState::Down | TunnelState::Starting => (HelperState::Idle, None),
         };
         let mut warnings = self.conflicts.clone();
         if let (TunnelState::Failed { reason, .. }, true) = (&state, self.wanted_up) {

@@ -102,6 +102,8 @@ pub struct StatusReply {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum HelperState {
     Connected,
+    /// Not asked for anything: the tunnel is not wanted, or not yet set up.
+    Idle,
     /// Not reachable; why.
     Missing {
         reason: String,
