@@ -1,7 +1,5 @@
 //! The boundary, looked at from outside: `/proc`, the rule that keeps the underlay out of the tunnel, the sockets.
 
-use std::time::Duration;
-
 use ray_tests::lab::{Lab, LabConfig, Process};
 
 use crate::support::{PATIENCE, address, hosts, member, members, network_in, pings, start, status, tool, until};
@@ -82,12 +80,14 @@ fn an_underlay_packet_never_enters_the_tunnel() {
 #[test]
 fn a_stranger_cannot_open_a_link() {
     let lab = network_in(start(LabConfig { nodes: 3, ..LabConfig::default() }), 2);
-    // n3 is on the same wire and knows the ids; it is on no roster.
-    assert_eq!(status(&lab, "n3")["networks"].as_array().unwrap().len(), 0);
-    let v4 = address(&lab, "n1", "n2", "v4");
-    assert!(pings(&lab, "n1", &v4));
-    assert!(!pings(&lab, "n3", &v4));
-    until(Duration::from_secs(5), "n1 has one peer", || members(&lab, "n1").len() == 2);
+    let (n1, n2) = (address(&lab, "n2", "n1", "v4"), address(&lab, "n1", "n2", "v4"));
+    let victim = status(&lab, "n1")["engine"]["endpoint_id"].as_str().unwrap().to_owned();
+    // n3 is on the same wire and knows whom to call; it is on no roster.
+    let stranger = tool(&lab, "n3", &["rogue", "/var/lib/rayfish/identity.key", &victim, "100.64.0.9", &n1, &n2]);
+    assert_eq!(stranger.code(), 1, "{}", stranger.stdout);
+    assert!(stranger.stderr.contains("not a member"), "{}", stranger.stderr);
+    assert_eq!(members(&lab, "n1").len(), 2);
+    assert!(pings(&lab, "n1", &n2), "the members are not disturbed");
 }
 
 #[test]

@@ -102,7 +102,16 @@ async fn link_and_send(key: [u8; 32], victim: EndpointId, wrongs: Vec<Wrong>) ->
         .map_err(|error| broken("binding")(&error))?;
     let connection =
         endpoint.connect(EndpointAddr::new(victim), LINK).await.map_err(|error| broken("linking")(&error))?;
-    let (mut tx, mut rx) = connection.open_bi().await.map_err(|error| broken("opening the stream")(&error))?;
+    let sent = break_rules(&connection, wrongs).await.map_err(|error| match connection.close_reason() {
+        Some(reason) => ToolError::new(format!("{error}: {reason}")),
+        None => error,
+    })?;
+    endpoint.close().await;
+    Ok(Report { schema: "ray.lab.rogue/1", sent })
+}
+
+async fn break_rules(connection: &Connection, wrongs: Vec<Wrong>) -> Result<Vec<&'static str>, ToolError> {
+    let (mut tx, mut rx) = connection.open_bi().await.map_err(|error| ToolError::new(format!("opening: {error}")))?;
     say(&mut tx, &LinkMessage::Hello { version: VERSION, features: 0, release: "rogue".to_owned() }).await?;
     let handle = loop {
         if let LinkMessage::Networks(networks) = hear(&mut rx).await? {
@@ -118,15 +127,14 @@ async fn link_and_send(key: [u8; 32], victim: EndpointId, wrongs: Vec<Wrong>) ->
             Kind::Datagram => wrong.bytes,
         };
         for _ in 0..COPIES {
-            send(&connection, datagram.clone()).await?;
+            send(connection, datagram.clone()).await?;
         }
         sent.push(wrong.reason);
     }
-    // The victim has what was sent before the close that it sees.
-    tx.finish().map_err(|error| broken("ending")(&error))?;
+    // What was sent before the end of the stream has arrived, or is lost, when the victim has seen that end.
+    tx.finish().map_err(|error| ToolError::new(format!("ending: {error}")))?;
     let _ = tx.stopped().await;
-    endpoint.close().await;
-    Ok(Report { schema: "ray.lab.rogue/1", sent })
+    Ok(sent)
 }
 
 fn frame(handle: u16, packet: &[u8]) -> Vec<u8> {
