@@ -15,7 +15,7 @@ Usage: ray [OPTIONS] COMMAND
 Start:
   create NAME        Found a network; this host becomes its coordinator
   join CODE          Enter a network with an invite
-  up                 Bring the data plane up: device, addresses, routes, links
+  up                 Bring the data plane up: device, addresses, routes
   down               Take the data plane down; membership and identity stay
 
 Networks:

@@ -172,12 +172,13 @@ fn state_name(state: &MemberState) -> &'static str {
     }
 }
 
-/// Kind of path, and the address or relay at its other end.
-fn path(path: &PathState) -> (&'static str, Option<&str>) {
+/// Kind of path, where there is one, and the address or relay at its other end.
+fn path(path: &PathState) -> (Option<&'static str>, Option<&str>) {
     match path {
-        PathState::Direct { remote } => ("direct", Some(remote)),
-        PathState::Relay { url } => ("relay", Some(url)),
-        PathState::Unsettled => ("unsettled", None),
+        PathState::Direct { remote } => (Some("direct"), Some(remote)),
+        PathState::Relay { url } => (Some("relay"), Some(url)),
+        PathState::Unsettled => (Some("unsettled"), None),
+        PathState::Absent => (None, None),
     }
 }
 

@@ -1,6 +1,10 @@
 //! The engine's settings as root wrote them: `/etc/rayfish/engine.toml`, read once at start.
 
-use std::{fmt, fs, io, net::SocketAddr, path::Path};
+use std::{
+    fmt, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use nix::unistd::User;
 use serde::Deserialize;
@@ -44,7 +48,26 @@ pub enum Servers {
     Own(Vec<String>),
 }
 
-/// Why settings cannot be used.
+/// Why a settings file cannot be used.
+#[derive(Debug)]
+pub struct Unusable {
+    path: PathBuf,
+    cause: ConfigError,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the settings in {} cannot be used; correct them and start again", self.path.display())
+    }
+}
+
+impl std::error::Error for Unusable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+/// What is wrong with settings.
 #[derive(Debug)]
 pub enum ConfigError {
     Read(io::Error),
@@ -79,7 +102,11 @@ impl std::error::Error for ConfigError {
 }
 
 /// Reads the settings at `path`; a file that does not exist means all defaults.
-pub fn read(path: &Path) -> Result<Config, ConfigError> {
+pub fn read(path: &Path) -> Result<Config, Unusable> {
+    read_file(path).map_err(|cause| Unusable { path: path.to_owned(), cause })
+}
+
+fn read_file(path: &Path) -> Result<Config, ConfigError> {
     match fs::metadata(path) {
         Ok(meta) if meta.len() > FILE_MAX => return Err(ConfigError::TooLong),
         Ok(_) => {}

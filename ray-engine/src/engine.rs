@@ -17,7 +17,7 @@ use crate::{
     control::{Listener, Operators},
     forward::{Forwarder, Tunnel},
     ident::Hostname,
-    mesh::{Mesh, MeshSettings},
+    mesh::{self, Mesh, MeshSettings},
     service::{Parts, Service},
     store::{STATE_DIR, Store},
 };
@@ -85,7 +85,7 @@ pub fn refuse_privilege() -> Result<(), Privileged> {
 pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let config = config::read(&options.config)?;
     let store = Store::open(&options.state_dir)?;
-    let secret_key = store.identity()?;
+    let secret_key = store.identity(mesh::random_key)?;
     // Bound early: a second engine on this host ends here, before it touches the network or the helper.
     let listener = Listener::bind(&options.socket)?;
 

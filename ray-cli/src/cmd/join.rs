@@ -45,8 +45,8 @@ pub(crate) struct Join {
     /// The name to ask for [default: the system's]
     #[arg(long, value_name = "HOST")]
     hostname: Option<String>,
-    /// Give up after this time
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    /// Keep asking the members that the invite names for so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=600))]
     timeout: u16,
 }
 

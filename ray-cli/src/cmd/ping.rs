@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use ray_ipc::{
-    control::{ErrorCode, PingReply, PingRequest, PingSummary, Reply, Request},
+    control::{ErrorCode, PathState, PingReply, PingRequest, PingSummary, Reply, Request},
     limits::PING_COUNT_MAX,
 };
 
@@ -13,11 +13,12 @@ use crate::{
     client::Client,
     error::{Failure, Stop, unexpected},
     json, render,
+    render::counted,
 };
 
 const EXAMPLES: &str = "\
-Each answer has made the whole way: tunnel, link, the peer's kernel, and back.
-Ends with 0 when at least one came, else with 1.
+Each answer came from the peer's kernel, through its device and the link. This
+host's own device is not crossed: use ping(8) for that. Ends with 0 when at least one came, else with 1.
 
 Examples:
   ray ping bob
@@ -26,7 +27,7 @@ Examples:
 /// What the engine gets beyond the echo requests: finding the target and dialling it.
 const GRACE: Duration = Duration::from_secs(10);
 /// Longest interval and longest wait, in seconds.
-const SECONDS_MAX: u64 = 3600;
+const SECONDS_MAX: u64 = 60;
 /// Shortest interval and shortest wait; faster is a load generator.
 const MILLIS_MIN: u32 = 10;
 
@@ -100,8 +101,15 @@ fn report(replies: &[PingReply], summary: &PingSummary, context: &Context) -> Re
     if answered {
         return Ok(0);
     }
-    let message = format!("pinging {}: no answer to {} echo requests", summary.peer, summary.sent);
-    Err(Failure::new(ErrorCode::Other, message).hint("see how it is reached: ray status").into())
+    let sent = counted(usize::try_from(summary.sent).unwrap_or(usize::MAX), "echo request");
+    let message = format!("pinging {}: no answer to {sent}", summary.peer);
+    let hint = match summary.path {
+        PathState::Absent => "there is no link to it: ray status shows since when",
+        PathState::Direct { .. } | PathState::Relay { .. } | PathState::Unsettled => {
+            "the link is up, so its tunnel may be down: run ray status there"
+        }
+    };
+    Err(Failure::new(ErrorCode::Other, message).hint(hint).into())
 }
 
 /// Seconds, with a fraction where needed, as milliseconds.
@@ -127,7 +135,7 @@ mod tests {
 
     #[test]
     fn refuses_times_that_make_no_sense() {
-        for text in ["0", "0.001", "-1", "nan", "inf", "3601", "1s", ""] {
+        for text in ["0", "0.001", "-1", "nan", "inf", "61", "1s", ""] {
             assert!(parse_millis(text).is_err(), "{text}");
         }
     }

@@ -14,7 +14,7 @@ Examples:
   ray up
   ray up --json";
 
-/// Bring the data plane up: device, addresses, routes, links
+/// Bring the data plane up: device, addresses, routes
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Up {}

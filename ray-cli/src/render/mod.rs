@@ -19,10 +19,11 @@ fn whole_path(path: &PathState) -> String {
         PathState::Direct { remote } => format!("direct {}", escape(remote)),
         PathState::Relay { url } => format!("relay {}", escape(url)),
         PathState::Unsettled => "unsettled".to_owned(),
+        PathState::Absent => "none".to_owned(),
     }
 }
 
 /// `1 member`, `2 members`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -1,6 +1,6 @@
 //! Echo requests and their sum.
 
-use ray_ipc::control::{PingReply, PingSummary};
+use ray_ipc::control::{PathState, PingReply, PingSummary};
 
 use super::{
     measure::{rtt, seconds},
@@ -17,6 +17,9 @@ pub(crate) fn reply(reply: &PingReply, timeout_ms: u32, palette: Palette) -> Str
     let path = whole_path(&reply.path);
     match reply.rtt_us {
         Some(us) => format!("seq={} time={} path={path}\n", reply.seq, rtt(us)),
+        None if reply.path == PathState::Absent => {
+            format!("seq={} {}\n", reply.seq, palette.paint(Role::Warn, "not sent: no link to the peer"))
+        }
         None => {
             let silence = format!("no answer within {}", seconds(timeout_ms));
             format!("seq={} {} path={path}\n", reply.seq, palette.paint(Role::Warn, &silence))

@@ -110,9 +110,11 @@ fn headings() -> Row {
     Row { mark: Cell::plain(" "), cells, below: vec![] }
 }
 
+/// A star marks those who may invite.
 fn row(member: &MemberStatus, verbose: bool) -> Row {
     let address = member.v4.map_or_else(|| "-".to_owned(), |v4| v4.to_string());
-    let mut cells = vec![Cell::new(Role::Name, escape(&member.hostname)), Cell::plain(address)];
+    let star = if member.coordinator { "*" } else { "" };
+    let mut cells = vec![Cell::new(Role::Name, format!("{}{star}", escape(&member.hostname))), Cell::plain(address)];
     let (mark, state) = state_cells(&member.state);
     cells.extend(state);
     let mut below = Vec::new();
@@ -135,7 +137,7 @@ fn state_cells(state: &MemberState) -> (Cell, Vec<Cell>) {
             let (role, mark, name) = match path {
                 PathState::Direct { .. } => (Role::Ok, "●", "direct"),
                 PathState::Relay { .. } => (Role::Warn, "◐", "relay"),
-                PathState::Unsettled => (Role::Warn, "◌", "unsettled"),
+                PathState::Unsettled | PathState::Absent => (Role::Warn, "◌", "unsettled"),
             };
             let cells = vec![
                 Cell::new(role, name),
@@ -183,7 +185,7 @@ impl Peers {
             match state {
                 MemberState::Online { path: PathState::Direct { .. }, .. } => peers.direct += 1,
                 MemberState::Online { path: PathState::Relay { .. }, .. } => peers.relay += 1,
-                MemberState::Online { path: PathState::Unsettled, .. } => peers.unsettled += 1,
+                MemberState::Online { path: PathState::Unsettled | PathState::Absent, .. } => peers.unsettled += 1,
                 MemberState::Me | MemberState::Connecting | MemberState::Offline { .. } => {}
             }
         }

@@ -25,7 +25,7 @@ pub(super) async fn run(forwarder: Arc<Forwarder>, link: Arc<Link>) {
                 forwarder.live.drops.count(DropReason::BadFrame);
             }
         }
-        link.count_received(batch.iter().map(|packet: &Deliverable<Bytes>| packet.packet().len() as u64).sum());
+
         forwarder.deliver(link.peer(), &mut batch.drain(..));
     }
 }
@@ -35,8 +35,12 @@ fn judge(forwarder: &Forwarder, link: &Link, handle: u16, packet: Bytes, batch: 
         return forwarder.live.drops.count(DropReason::UnknownNetwork);
     }
     match plane::inbound(&forwarder.live.snapshot(), link.peer(), packet) {
-        Ok(deliverable) if is_ours(forwarder, link, deliverable.packet()) => {}
-        Ok(deliverable) => batch.push(deliverable),
+        Ok(deliverable) => {
+            link.count_received(deliverable.packet().len() as u64);
+            if !is_ours(forwarder, link, deliverable.packet()) {
+                batch.push(deliverable);
+            }
+        }
         Err(reason) => forwarder.live.drops.count(reason),
     }
 }

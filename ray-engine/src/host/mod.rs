@@ -41,7 +41,12 @@ pub enum HostError {
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable { path, cause } => write!(f, "connecting to the helper at {path}: {cause}"),
+            Self::Unreachable { path, cause } => match cause.kind() {
+                io::ErrorKind::NotFound => write!(f, "no socket at {path}"),
+                io::ErrorKind::ConnectionRefused => write!(f, "nobody answers at {path}"),
+                io::ErrorKind::PermissionDenied => write!(f, "not allowed to connect to {path}"),
+                _ => write!(f, "connecting to {path}: {cause}"),
+            },
             Self::Lost(_) => f.write_str("the helper closed the connection or did not answer"),
             Self::Send(_) => f.write_str("sending to the helper"),
             Self::Codec(_) => f.write_str("talking to the helper"),

@@ -130,6 +130,13 @@ impl Mesh {
         }
     }
 
+    /// Sets what the peer wants to see on datagrams from now on; `None` where no network is shared.
+    pub fn address(&self, link: &Link, handle: Option<u16>) {
+        if link.set_tx_handle(handle) {
+            self.links.touch();
+        }
+    }
+
     /// There is traffic for a peer without a link.
     pub fn hurry(&self, peer: &PeerId) {
         self.dialler.hurry(peer);

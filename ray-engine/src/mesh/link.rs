@@ -142,9 +142,10 @@ impl Link {
         self.connection.closed().await;
     }
 
-    /// What the peer wants to see on datagrams from now on; `None` where no network is shared.
-    pub fn set_tx_handle(&self, handle: Option<u16>) {
-        self.tx_handle.store(handle.map_or(NO_HANDLE, u32::from), Ordering::Release);
+    /// Whether that is something else than before.
+    pub(super) fn set_tx_handle(&self, handle: Option<u16>) -> bool {
+        let handle = handle.map_or(NO_HANDLE, u32::from);
+        self.tx_handle.swap(handle, Ordering::AcqRel) != handle
     }
 
     /// The handle for datagrams to the peer, once it is known.

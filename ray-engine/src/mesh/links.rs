@@ -33,6 +33,21 @@ impl Links {
         self.table.load().values().cloned().collect()
     }
 
+    /// Waits until there is a link to `peer` that packets can take.
+    pub async fn wait_for(&self, peer: &PeerId) {
+        let mut changes = self.watch();
+        while !self.get(peer).is_some_and(|link| link.tx_handle().is_some()) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Tells those who wait that a link has changed.
+    pub(super) fn touch(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
     /// Wakes on every change of the table.
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -61,7 +76,7 @@ impl Links {
         if let Some(loser) = &loser {
             loser.close(close::DUPLICATE, "duplicate");
         }
-        self.changes.send_modify(|count| *count += 1);
+        self.touch();
         !loser.is_some_and(|loser| Arc::ptr_eq(&loser, link))
     }
 
@@ -74,7 +89,7 @@ impl Links {
             }
             table
         });
-        self.changes.send_modify(|count| *count += 1);
+        self.touch();
     }
 
     fn preferred(&self, link: &Link) -> bool {

@@ -14,7 +14,12 @@ impl Core {
         let name: NetworkName =
             request.name.parse().map_err(|error| failure::bad_name("network name", &request.name, error))?;
         let hostname = self.hostname_or(request.hostname.as_deref())?;
-        self.check_name_free(&name)?;
+        if !self.is_name_free(&name) {
+            return Err(failure::refused(
+                format!("this node is in a network called {name} already"),
+                format!("choose another name, or leave it first: ray leave {name}"),
+            ));
+        }
         let network_key = mesh::random_key();
         let (ledger, _) = Ledger::found(&SigningKey::from_bytes(&network_key), &self.key, name, hostname, now());
         let room = ledger.room();
@@ -24,14 +29,8 @@ impl Core {
         self.network_reply(room)
     }
 
-    pub(super) fn check_name_free(&self, name: &NetworkName) -> Result<()> {
-        if self.networks.iter().all(|network| network.name() != name) {
-            return Ok(());
-        }
-        Err(failure::refused(
-            format!("this node is in a network called {name} already"),
-            format!("choose another name, or leave it first: ray leave {name}"),
-        ))
+    pub(super) fn is_name_free(&self, name: &NetworkName) -> bool {
+        self.networks.iter().all(|network| network.name() != name)
     }
 
     /// The name that the user gave, or the system's.

@@ -32,7 +32,7 @@ pub(super) fn store(error: &StoreError) -> ErrorReply {
 
 pub(super) fn author(network: &str, error: &AuthorError) -> ErrorReply {
     let hint = match error {
-        AuthorError::NotCoordinator => "ask a coordinator: `ray status` shows who that is",
+        AuthorError::NotCoordinator => "ask a coordinator: `ray status` marks them with a star",
         AuthorError::LastCoordinator => "the others would be left without anybody who can invite",
         _ => "",
     };

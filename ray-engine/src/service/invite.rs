@@ -20,7 +20,10 @@ impl Core {
         let network = self.chosen(request.network.as_deref())?;
         let (room, name) = (network.room(), network.name().to_string());
         if !(1..=USES_MAX).contains(&request.uses) {
-            return Err(failure::usage(format!("uses {}: not in 1 to {USES_MAX}", request.uses), ""));
+            return Err(failure::usage(
+                format!("uses {}: not in 1 to {USES_MAX}", request.uses),
+                "make one invite per group of hosts",
+            ));
         }
         if !(EXPIRES_MIN_S..=EXPIRES_MAX_S).contains(&request.expires_s) {
             return Err(failure::usage(
@@ -32,6 +35,14 @@ impl Core {
             None => None,
             Some(text) => Some(text.parse().map_err(|error| failure::bad_name("host name", text, error))?),
         };
+        if let Some(name) = &hostname
+            && network.ledger.roster().members().any(|member| member.hostname == *name)
+        {
+            return Err(failure::refused(
+                format!("{name} is the name of another member of {}", network.name()),
+                "choose another host name, or leave it to the joiner",
+            ));
+        }
         let invite = Invite { room, secret: mesh::random_key(), seats: self.seats(network) };
         let expires = UnixTime(now().0.saturating_add(request.expires_s));
         let action =

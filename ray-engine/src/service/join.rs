@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use ray_ipc::control::{ErrorCode, ErrorReply, JoinReply, JoinRequest, Reply};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{Answer, Command, Core, answer, failure, now};
 use crate::{
-    ident::{Hostname, PeerId, RoomId},
+    ident::{Hostname, NetworkName, PeerId, RoomId},
     ledger::{
         self, Action, AuthorError, Invite, InviteError, InviteKey, InviteRefusal, Ledger, SigningKey, VerifiedEntry,
     },
     mesh::{JoinRefusal, Mesh, MeshError, join},
 };
 
+/// Between two rounds of asking.
+const ROUND_PAUSE: Duration = Duration::from_secs(1);
 /// One seat is given so long to answer before the next is asked.
 const SEAT_TIMEOUT: Duration = Duration::from_secs(12);
 const TIMEOUT_MAX_MS: u32 = 600_000;
@@ -33,18 +35,21 @@ struct Applicant {
     me: PeerId,
     invite: Invite,
     hostname: Hostname,
+    /// Names of the networks that this node is in.
+    taken: Vec<NetworkName>,
+    deadline: Instant,
 }
 
 impl Core {
     /// Checks what can be checked here, then asks for a seat in a task of its own.
     pub(super) async fn join(&mut self, request: JoinRequest, answer: Answer) {
-        let (applicant, deadline) = match self.applicant(&request) {
+        let applicant = match self.applicant(&request) {
             Ok(prepared) => prepared,
             Err(error) => return answer::send(&answer, Reply::Error(error)).await,
         };
         let Some(commands) = self.commands.upgrade() else { return };
         tokio::spawn(async move {
-            match applicant.apply(deadline).await {
+            match applicant.apply().await {
                 Ok((ledger, seat)) => {
                     let joined = Command::Joined(Box::new(Joined { ledger, seat, answer: answer.clone() }));
                     if commands.send(joined).await.is_err() {
@@ -56,7 +61,7 @@ impl Core {
         });
     }
 
-    fn applicant(&self, request: &JoinRequest) -> super::Result<(Applicant, Instant)> {
+    fn applicant(&self, request: &JoinRequest) -> super::Result<Applicant> {
         let invite: Invite = request.code.parse().map_err(|error: InviteError| {
             failure::usage(error.to_string(), "copy the whole code that `ray invite` printed")
         })?;
@@ -68,8 +73,15 @@ impl Core {
             ));
         }
         let deadline = Instant::now() + Duration::from_millis(request.timeout_ms.clamp(1, TIMEOUT_MAX_MS).into());
-        let applicant = Applicant { mesh: self.mesh.clone(), key: self.key.clone(), me: self.me, invite, hostname };
-        Ok((applicant, deadline))
+        Ok(Applicant {
+            mesh: self.mesh.clone(),
+            key: self.key.clone(),
+            me: self.me,
+            invite,
+            hostname,
+            taken: self.networks.iter().map(|network| network.name().clone()).collect(),
+            deadline,
+        })
     }
 
     /// Adds the network that a member has let this node into.
@@ -81,9 +93,11 @@ impl Core {
         let added = match self.network(room) {
             // Two joins at once with the same invite; the other one was first.
             Some(_) => Ok(()),
-            None => self.check_name_free(&ledger.roster().name.clone()).and_then(|()| {
+            // Made or entered while the member was being asked.
+            None if !self.is_name_free(&ledger.roster().name) => Err(name_taken(&ledger.roster().name)),
+            None => {
                 tokio::task::block_in_place(|| self.add_network(ledger, None)).map_err(|error| failure::store(&error))
-            }),
+            }
         };
         let reply = added.and_then(|()| {
             self.apply();
@@ -146,24 +160,31 @@ impl Core {
 }
 
 impl Applicant {
-    /// Asks the seats one after the other. The most telling refusal is returned when none says yes.
-    async fn apply(self, deadline: Instant) -> super::Result<(Ledger, PeerId)> {
+    /// Asks the seats one after the other, again and again until one says yes, all that answer say no, or time is up. The
+    /// most telling refusal is returned.
+    async fn apply(self) -> super::Result<(Ledger, PeerId)> {
         let mut worst = MeshError::Timeout;
-        for seat in self.invite.seats.iter().filter(|seat| **seat != self.me) {
-            let until = deadline.min(Instant::now() + SEAT_TIMEOUT);
-            match timeout_at(until, self.ask(*seat)).await {
-                Ok(Ok(ledger)) => return Ok((ledger, *seat)),
-                Ok(Err(Failed::Final(error))) => return Err(error),
-                Ok(Err(Failed::Mesh(error))) => {
-                    tracing::info!(seat = %seat.short(), %error, "asking for a seat");
-                    if !matches!(worst, MeshError::Refused(_)) {
-                        worst = error;
+        loop {
+            for seat in self.invite.seats.iter().filter(|seat| **seat != self.me) {
+                let until = self.deadline.min(Instant::now() + SEAT_TIMEOUT);
+                match timeout_at(until, self.ask(*seat)).await {
+                    Ok(Ok(ledger)) => return Ok((ledger, *seat)),
+                    Ok(Err(Failed::Final(error))) => return Err(error),
+                    Ok(Err(Failed::Mesh(error))) => {
+                        tracing::info!(seat = %seat.short(), %error, "asking for a seat");
+                        if !matches!(worst, MeshError::Refused(_)) {
+                            worst = error;
+                        }
                     }
+                    Err(_) => tracing::info!(seat = %seat.short(), "asking for a seat: no answer in time"),
                 }
-                Err(_) => tracing::info!(seat = %seat.short(), "asking for a seat: no answer in time"),
             }
+            let next = Instant::now() + ROUND_PAUSE;
+            if matches!(worst, MeshError::Refused(_)) || next >= self.deadline {
+                return Err(self.explain(&worst));
+            }
+            sleep_until(next).await;
         }
-        Err(self.explain(&worst))
     }
 
     async fn ask(&self, seat: PeerId) -> Result<Ledger, Failed> {
@@ -185,15 +206,20 @@ impl Applicant {
         if !ledger.roster().is_member(&seat) {
             return Err(Failed::Mesh(MeshError::Violation("it is not a member itself")));
         }
+        // Before anything is used up: the roster that the member would write this node into cannot have a name of ours.
+        let name = ledger.roster().name.clone();
+        if self.taken.contains(&name) {
+            offer.decline();
+            return Err(Failed::Final(name_taken(&name)));
+        }
         let action = Action::Redeem {
             invite: self.invite.key(),
             hostname: self.hostname.clone(),
             proof: self.invite.proof(&self.me),
         };
-        let name = ledger.roster().name.to_string();
         let entry: VerifiedEntry = ledger.author(&self.key, action, now()).map_err(|error| match error {
             AuthorError::Invite(reason) => Failed::Mesh(MeshError::Refused(refusal(reason))),
-            other => Failed::Final(failure::author(&name, &other)),
+            other => Failed::Final(failure::author(name.as_str(), &other)),
         })?;
         offer.redeem(entry.bytes().to_vec()).await.map_err(Failed::Mesh)?;
         ledger.insert(entry);
@@ -224,6 +250,13 @@ enum Failed {
     Mesh(MeshError),
     /// No seat can help.
     Final(ErrorReply),
+}
+
+fn name_taken(name: &NetworkName) -> ErrorReply {
+    failure::refused(
+        format!("this node is in another network called {name}"),
+        format!("leave that one first (ray leave {name}); the invite is not used up"),
+    )
 }
 
 fn refusal(reason: InviteRefusal) -> JoinRefusal {

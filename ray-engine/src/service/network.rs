@@ -110,7 +110,10 @@ impl Core {
             (None, []) => Err(failure::not_found("this node is in no network", "make one with `ray create NAME`")),
             (None, several) => {
                 let names: Vec<&str> = several.iter().map(|network| network.name().as_str()).collect();
-                Err(failure::usage(format!("name one of the networks: {}", names.join(", ")), ""))
+                Err(failure::not_found(
+                    format!("which network? this node is in {}", names.join(", ")),
+                    format!("name it, as in: ray invite {}", names.first().unwrap_or(&"NAME")),
+                ))
             }
             (Some(named), networks) => {
                 let found = networks.iter().find(|n| n.name().as_str() == named || n.room().to_string() == named);

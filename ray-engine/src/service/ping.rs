@@ -116,20 +116,20 @@ impl Run {
             Ok(()) => {}
             Err(DropReason::NoLink) => {
                 self.mesh.hurry(&self.peer);
-                sleep(self.timeout.min(self.interval)).await;
-                return None;
+                timeout(self.timeout, self.mesh.links().wait_for(&self.peer)).await.ok()?;
+                (self.inject)(&packet).ok()?;
             }
             Err(reason) => {
                 tracing::debug!(reason = reason.name(), "an echo request was dropped");
                 return None;
             }
         }
-        let arrived = timeout(self.timeout, awaited).await.ok()?.ok()?;
+        let arrived = timeout(self.timeout.saturating_sub(sent.elapsed()), awaited).await.ok()?.ok()?;
         Some(arrived.saturating_duration_since(sent))
     }
 
     fn path(&self) -> PathState {
-        self.mesh.links().get(&self.peer).map_or(PathState::Unsettled, |link| path_state(link.path().0))
+        self.mesh.links().get(&self.peer).map_or(PathState::Absent, |link| path_state(link.path().0))
     }
 
     fn summary(&self, sent: u32, rtts: &[Duration]) -> PingSummary {

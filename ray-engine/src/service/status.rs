@@ -38,7 +38,7 @@ impl Core {
             TunnelState::Down | TunnelState::Starting => (HelperState::Idle, None),
         };
         let mut warnings = self.conflicts.clone();
-        if let (TunnelState::Failed { reason, .. }, true) = (&state, self.wanted_up) {
+        if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }
         let drops = self.live.drops.snapshot().into_iter().filter(|(_, packets)| *packets > 0);

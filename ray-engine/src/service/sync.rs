@@ -102,7 +102,7 @@ impl Core {
             .iter()
             .filter(|network| network.has(&link.peer()))
             .find_map(|network| announced?.get(&network.room()).copied());
-        link.set_tx_handle(handle);
+        self.mesh.address(link, handle);
     }
 
     /// Asks for what lies behind heads that are unknown here.

@@ -84,11 +84,11 @@ pub(super) fn tun_status(tun: &Tun) -> TunStatus {
 /// Why there is no tunnel, and what to do about it.
 pub(super) fn not_up(state: &TunnelState) -> ErrorReply {
     match state {
-        TunnelState::Down => failure::fail(ErrorCode::NotRunning, "the tunnel is down", "bring it up with `ray up`"),
+        TunnelState::Down => failure::fail(ErrorCode::Other, "the tunnel is down", "bring it up with `ray up`"),
         TunnelState::Failed { helper_reachable: false, reason } => failure::fail(
             ErrorCode::NotRunning,
             format!("the helper is not running: {reason}"),
-            "start it: systemctl start rayfish-helper",
+            "start it: systemctl start rayfish-helper; the tunnel then comes up by itself",
         ),
         TunnelState::Failed { helper_reachable: true, reason } => failure::refused(
             format!("the helper did not set the tunnel up: {reason}"),

@@ -60,9 +60,9 @@ impl Store {
         Ok(store)
     }
 
-    /// The node's secret key; made on first use.
-    pub fn identity(&self) -> Result<[u8; 32], StoreError> {
-        identity::load_or_make(&self.root)
+    /// The node's secret key; made by `make` on first use.
+    pub fn identity(&self, make: impl FnOnce() -> [u8; 32]) -> Result<[u8; 32], StoreError> {
+        identity::load_or_make(&self.root, make)
     }
 
     pub fn settings(&self) -> Result<Settings, StoreError> {

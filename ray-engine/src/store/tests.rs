@@ -12,8 +12,8 @@ use super::*;
 #[test]
 fn keeps_the_identity_across_restarts_and_from_others() {
     let dir = TempDir::new();
-    let first = Store::open(&dir.path).unwrap().identity().unwrap();
-    assert_eq!(Store::open(&dir.path).unwrap().identity().unwrap(), first);
+    let first = Store::open(&dir.path).unwrap().identity(|| [7; 32]).unwrap();
+    assert_eq!(Store::open(&dir.path).unwrap().identity(|| [8; 32]).unwrap(), first);
     let mode = fs::metadata(dir.path.join("identity.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
 }
@@ -23,7 +23,7 @@ fn refuses_a_damaged_identity_instead_of_making_another() {
     let dir = TempDir::new();
     let store = Store::open(&dir.path).unwrap();
     fs::write(dir.path.join("identity.key"), [1u8; 31]).unwrap();
-    assert!(matches!(store.identity(), Err(StoreError::NotAKey { len: 31, .. })));
+    assert!(matches!(store.identity(|| [9; 32]), Err(StoreError::NotAKey { len: 31, .. })));
     assert_eq!(fs::read(dir.path.join("identity.key")).unwrap(), [1u8; 31]);
 }
 

@@ -177,6 +177,8 @@ pub enum PathState {
     },
     /// The link is up and no path is selected yet.
     Unsettled,
+    /// There is no link.
+    Absent,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

@@ -5,7 +5,7 @@ use bincode::{Decode, Encode};
 /// One verb.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Request {
-    /// Bring the data plane up: device, addresses, routes, links.
+    /// Bring the data plane up: device, addresses, routes.
     Up,
     /// Take the data plane down. Membership and identity stay.
     Down,
