@@ -18,6 +18,9 @@ use ray_tests::{
 
 use crate::{DEADLINE, bare};
 
+/// A file that a careless starter of a lab holds open.
+const LEFT_OPEN: &str = "/etc/passwd";
+
 #[test]
 fn nothing_is_left_of_a_dropped_lab() {
     let before = Machine::now();
@@ -66,6 +69,22 @@ fn nothing_is_left_when_the_owner_is_killed() {
     let lab = Lab::attach(&name).unwrap();
     let traces = Traces::of(&lab);
     // Its end of the lifeline closes with it, and only so.
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    traces.assert_gone();
+}
+
+#[test]
+fn a_lab_holds_no_file_that_its_starter_left_open() {
+    let (mut owner, name) = owner();
+    let lab = Lab::attach(&name).unwrap();
+    let traces = Traces::of(&lab);
+    for pid in &traces.pids {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
+            let target = fs::read_link(entry.unwrap().path()).unwrap_or_default();
+            assert_ne!(target.to_str(), Some(LEFT_OPEN), "process {pid}");
+        }
+    }
     owner.kill().unwrap();
     owner.wait().unwrap();
     traces.assert_gone();
@@ -147,7 +166,10 @@ fn owner() -> (Child, String) {
 
     let (read_end, write_end) = std::io::pipe().unwrap();
     let owner = Command::new("sleep").arg("4720").stdout(write_end.try_clone().unwrap()).spawn().unwrap();
-    let mut lab = Command::new(supervisor).arg("supervise").stdin(read_end).stdout(Stdio::null()).spawn().unwrap();
+    let script = format!("exec 9<{LEFT_OPEN}; exec \"$0\" supervise");
+    let mut lab = Command::new("sh");
+    lab.args(["-c", &script]).arg(supervisor).stdin(read_end).stdout(Stdio::null());
+    let mut lab = lab.spawn().unwrap();
     std::thread::spawn(move || lab.wait());
     writeln!(&write_end, "{boot}").unwrap();
     drop(write_end);
