@@ -65,18 +65,17 @@ fn nothing_is_left_when_a_terminal_or_an_init_ends_the_supervisor() {
 
 #[test]
 fn nothing_is_left_when_the_owner_is_killed() {
-    let (mut owner, name) = owner();
+    let (owner, name) = owner();
     let lab = Lab::attach(&name).unwrap();
     let traces = Traces::of(&lab);
     // Its end of the lifeline closes with it, and only so.
-    owner.kill().unwrap();
-    owner.wait().unwrap();
+    drop(owner);
     traces.assert_gone();
 }
 
 #[test]
 fn a_lab_holds_no_file_that_its_starter_left_open() {
-    let (mut owner, name) = owner();
+    let (owner, name) = owner();
     let lab = Lab::attach(&name).unwrap();
     let traces = Traces::of(&lab);
     for pid in &traces.pids {
@@ -85,8 +84,7 @@ fn a_lab_holds_no_file_that_its_starter_left_open() {
             assert_ne!(target.to_str(), Some(LEFT_OPEN), "process {pid}");
         }
     }
-    owner.kill().unwrap();
-    owner.wait().unwrap();
+    drop(owner);
     traces.assert_gone();
 }
 
@@ -157,7 +155,7 @@ fn nothing_is_left_of_a_lab_that_did_not_come_up() {
 }
 
 /// A process that owns a lab as a test would: it alone holds the other end of the supervisor's stdin.
-fn owner() -> (Child, String) {
+fn owner() -> (Owner, String) {
     let config = LabConfig::bare(1);
     let name = config.name.clone();
     let supervisor = binaries::path("ray-lab");
@@ -174,7 +172,17 @@ fn owner() -> (Child, String) {
     writeln!(&write_end, "{boot}").unwrap();
     drop(write_end);
     wait_until(DEADLINE, "the lab answers", || Lab::attach(&name).is_ok_and(|lab| lab.status().is_ok())).unwrap();
-    (owner, name)
+    (Owner(owner), name)
+}
+
+/// Killed on drop, also by a test that fails.
+struct Owner(Child);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 /// What of the machine a lab must not touch.
