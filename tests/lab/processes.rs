@@ -4,6 +4,9 @@ use ray_tests::lab::{Lab, LabConfig, LabError, Process, Signal};
 
 use crate::{bare, stdout};
 
+const NONE: &str = "0000000000000000";
+const NET_ADMIN: &str = "0000000000001000";
+
 #[test]
 fn refuses_to_signal_or_read_what_never_ran() {
     let lab = bare(1);
@@ -55,14 +58,21 @@ fn a_killed_engine_is_told_and_can_be_started_again() {
 
 #[test]
 fn helper_and_engine_start_with_the_rights_that_a_distribution_gives_them() {
-    let config = LabConfig { infra: false, nodes: 1, ..LabConfig::default() };
-    let lab = Lab::start(config).unwrap();
-    let list = lab.exec("n1", &["ray-lab", "tool", "ps", "--json"]).unwrap().json().unwrap();
-    for (program, uid, caps) in [("ray-helper", 0, "0000000000001000"), ("ray-engine", 60077, "0000000000000000")] {
-        let is_it = |info: &&serde_json::Value| info["command"].as_str().unwrap().ends_with(program);
-        let info = list["processes"].as_array().unwrap().iter().find(is_it).unwrap();
-        assert_eq!((info["uid"].as_i64(), info["cap_bnd"].as_str()), (Some(uid), Some(caps)), "{program}");
-        assert_eq!(info["cap_eff"], caps, "{program}");
+    let lab = bare(1);
+    // What a program finds at its start, before it drops anything itself.
+    let helper = enter(&lab, "helper");
+    assert_eq!(field(&helper, "Uid"), "0\t0\t0\t0");
+    assert_eq!(field(&helper, "Groups"), "60077");
+    for (set, caps) in
+        [("CapPrm", NET_ADMIN), ("CapEff", NET_ADMIN), ("CapBnd", NET_ADMIN), ("CapInh", NONE), ("CapAmb", NONE)]
+    {
+        assert_eq!(field(&helper, set), caps, "{set} of the helper");
+    }
+    let engine = enter(&lab, "engine");
+    assert_eq!(field(&engine, "Uid"), "60077\t60077\t60077\t60077");
+    assert_eq!((field(&engine, "Groups"), field(&engine, "NoNewPrivs")), ("", "1"));
+    for set in ["CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb"] {
+        assert_eq!(field(&engine, set), NONE, "{set} of the engine");
     }
 }
 
@@ -72,4 +82,18 @@ fn orphans_are_reaped() {
     stdout(&lab, "n1", &["sh", "-c", "for i in 1 2 3 4 5; do (sleep 0.01 &) ; done; sleep 0.1"]);
     let zombies = || stdout(&lab, "n1", &["sh", "-c", "cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z ' || true"]);
     ray_tests::lab::wait_until(crate::DEADLINE, "no zombie is left", || zombies().trim() == "0").unwrap();
+}
+
+/// `/proc/self/status` of a program that starts with these rights.
+fn enter(lab: &Lab, privileges: &str) -> String {
+    let list = lab.exec("n1", &["ray-lab", "tool", "ps", "--json"]).unwrap().json().unwrap();
+    let holder = list["processes"][0]["pid"].as_i64().unwrap();
+    let args = serde_json::json!({
+        "holder": holder, "privileges": privileges, "cwd": null, "argv": ["cat", "/proc/self/status"],
+    });
+    stdout(lab, "n1", &["ray-lab", "enter", &args.to_string()])
+}
+
+fn field<'a>(status: &'a str, name: &str) -> &'a str {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap().trim()
 }

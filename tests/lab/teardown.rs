@@ -18,6 +18,9 @@ use ray_tests::{
 
 use crate::{DEADLINE, bare};
 
+/// A file that a careless starter of a lab holds open.
+const LEFT_OPEN: &str = "/etc/passwd";
+
 #[test]
 fn nothing_is_left_of_a_dropped_lab() {
     let before = Machine::now();
@@ -62,12 +65,26 @@ fn nothing_is_left_when_a_terminal_or_an_init_ends_the_supervisor() {
 
 #[test]
 fn nothing_is_left_when_the_owner_is_killed() {
-    let (mut owner, name) = owner();
+    let (owner, name) = owner();
     let lab = Lab::attach(&name).unwrap();
     let traces = Traces::of(&lab);
     // Its end of the lifeline closes with it, and only so.
-    owner.kill().unwrap();
-    owner.wait().unwrap();
+    drop(owner);
+    traces.assert_gone();
+}
+
+#[test]
+fn a_lab_holds_no_file_that_its_starter_left_open() {
+    let (owner, name) = owner();
+    let lab = Lab::attach(&name).unwrap();
+    let traces = Traces::of(&lab);
+    for pid in &traces.pids {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap() {
+            let target = fs::read_link(entry.unwrap().path()).unwrap_or_default();
+            assert_ne!(target.to_str(), Some(LEFT_OPEN), "process {pid}");
+        }
+    }
+    drop(owner);
     traces.assert_gone();
 }
 
@@ -138,7 +155,7 @@ fn nothing_is_left_of_a_lab_that_did_not_come_up() {
 }
 
 /// A process that owns a lab as a test would: it alone holds the other end of the supervisor's stdin.
-fn owner() -> (Child, String) {
+fn owner() -> (Owner, String) {
     let config = LabConfig::bare(1);
     let name = config.name.clone();
     let supervisor = binaries::path("ray-lab");
@@ -147,12 +164,25 @@ fn owner() -> (Child, String) {
 
     let (read_end, write_end) = std::io::pipe().unwrap();
     let owner = Command::new("sleep").arg("4720").stdout(write_end.try_clone().unwrap()).spawn().unwrap();
-    let mut lab = Command::new(supervisor).arg("supervise").stdin(read_end).stdout(Stdio::null()).spawn().unwrap();
+    let script = format!("exec 9<{LEFT_OPEN}; exec \"$0\" supervise");
+    let mut lab = Command::new("sh");
+    lab.args(["-c", &script]).arg(supervisor).stdin(read_end).stdout(Stdio::null());
+    let mut lab = lab.spawn().unwrap();
     std::thread::spawn(move || lab.wait());
     writeln!(&write_end, "{boot}").unwrap();
     drop(write_end);
     wait_until(DEADLINE, "the lab answers", || Lab::attach(&name).is_ok_and(|lab| lab.status().is_ok())).unwrap();
-    (owner, name)
+    (Owner(owner), name)
+}
+
+/// Killed on drop, also by a test that fails.
+struct Owner(Child);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 /// What of the machine a lab must not touch.

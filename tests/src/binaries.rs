@@ -9,6 +9,9 @@ use std::{
     time::SystemTime,
 };
 
+/// What cargo sets for a program that it runs, by how the names begin.
+const PACKAGE_VARIABLES: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+
 /// The path of the program `name`, in the same target directory and profile as the running test.
 ///
 /// `cargo test --workspace` has built it already; a test of this package alone has not, and must not test yesterday's.
@@ -67,23 +70,38 @@ fn is_newer(directory: &Path, built: SystemTime) -> io::Result<bool> {
     Ok(false)
 }
 
-fn build(package: &str, directory: &Path) {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--bins", "--package", package]).current_dir(workspace());
+/// Cargo for the workspace and the target directory of the running program.
+///
+/// What cargo tells the programs that it runs about their package must not reach another cargo: some build scripts
+/// (ring's) depend on it, and everything above them would be built again by every other run.
+pub fn cargo(directory: &Path, command: &str) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg(command).current_dir(workspace());
+    for (key, _) in env::vars_os() {
+        if PACKAGE_VARIABLES.iter().any(|prefix| key.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(key);
+        }
+    }
     if let Some(target) = directory.parent() {
-        command.arg("--target-dir").arg(target);
+        cargo.arg("--target-dir").arg(target);
     }
     match directory.file_name().and_then(|profile| profile.to_str()) {
         Some("debug") | None => {}
         Some(profile) => {
-            command.args(["--profile", profile]);
+            cargo.args(["--profile", profile]);
         }
     }
-    let status = command.status().unwrap_or_else(|error| panic!("starting cargo to build {package}: {error}"));
-    assert!(status.success(), "building {package}: {status}");
+    cargo
 }
 
-fn workspace() -> &'static Path {
+/// Where the sources of this build are.
+pub fn workspace() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn build(package: &str, directory: &Path) {
+    let mut command = cargo(directory, "build");
+    command.args(["--quiet", "--bins", "--package", package]);
+    let status = command.status().unwrap_or_else(|error| panic!("starting cargo to build {package}: {error}"));
+    assert!(status.success(), "building {package}: {status}");
 }

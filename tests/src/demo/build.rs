@@ -2,10 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    env,
     io::{BufRead, BufReader},
-    path::Path,
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use super::{DemoError, steps::Steps};
@@ -20,7 +18,7 @@ const TAIL_LINES: usize = 40;
 pub(super) fn build(steps: &mut Steps) -> Result<(), DemoError> {
     steps.step("building ray-helper, ray-engine and ray");
     let directory = binaries::directory().map_err(|error| DemoError::new(format!("finding the programs: {error}")))?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = binaries::workspace();
     if !source.join("Cargo.toml").exists() {
         return if NAMES.iter().all(|name| directory.join(name).exists()) {
             steps.done("no source here, using the programs as they are");
@@ -31,15 +29,9 @@ pub(super) fn build(steps: &mut Steps) -> Result<(), DemoError> {
     }
 
     // With this package among them, cargo picks the same features as for this program and builds no library twice.
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--bins"]).args(PACKAGES.iter().flat_map(|package| ["-p", package]));
-    if directory.ends_with("release") {
-        cargo.arg("--release");
-    }
-    if let Some(target) = directory.parent() {
-        cargo.env("CARGO_TARGET_DIR", target);
-    }
-    cargo.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_PROGRESS_WHEN", "never").current_dir(source);
+    let mut cargo = binaries::cargo(&directory, "build");
+    cargo.arg("--bins").args(PACKAGES.iter().flat_map(|package| ["-p", package]));
+    cargo.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_PROGRESS_WHEN", "never");
     let mut child = cargo
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,6 +1,6 @@
 //! Asks for root, through sudo, only when this user cannot build a lab.
 
-use std::{env, io, os::unix::process::CommandExt, process::Command};
+use std::{env, os::unix::process::CommandExt, process::Command};
 
 use nix::unistd::getuid;
 
@@ -16,12 +16,16 @@ pub(super) fn become_root_if_needed(options: Options, steps: &mut Steps) -> Resu
     if missing.is_empty() {
         return Ok(());
     }
-    steps.step("asking for root");
-    steps.note(": this user cannot build network namespaces with two users in them");
+    steps.note("this user cannot build network namespaces with two users in them:");
     for line in &missing {
-        steps.note(&format!("   missing: {line}"));
+        steps.note(&format!("  missing: {line}"));
     }
-    steps.note("   so the lab is built through sudo; it touches nothing outside its own namespaces");
+    steps.step("asking for root");
+    if !supervisor::on_path("sudo") {
+        let hint = "get what is missing, or run the demo as root: cargo demo";
+        return Err(DemoError::with_details("there is no sudo here", vec![hint.to_owned()]));
+    }
+    steps.done("through sudo; it touches nothing outside the lab's own namespaces");
 
     let program = env::current_exe().map_err(|error| DemoError::new(format!("finding this program: {error}")))?;
     let mut sudo = Command::new("sudo");
@@ -30,11 +34,5 @@ pub(super) fn become_root_if_needed(options: Options, steps: &mut Steps) -> Resu
     sudo.args(env::var("NO_COLOR").ok().filter(|value| !value.is_empty()).map(|value| format!("NO_COLOR={value}")));
     sudo.arg(program).args(["demo", "--built"]);
     sudo.args(options.json.then_some("--json")).args(options.keep.then_some("--keep"));
-    let error = sudo.exec();
-    let hint = "get what is missing, or run the demo as root: cargo demo";
-    Err(if error.kind() == io::ErrorKind::NotFound {
-        DemoError::with_details("there is no sudo here", vec![hint.to_owned()])
-    } else {
-        DemoError::with_details(format!("running sudo: {error}"), vec![hint.to_owned()])
-    })
+    Err(DemoError::new(format!("running sudo: {}", sudo.exec())))
 }

@@ -15,4 +15,4 @@ mod report;
 mod rootless;
 mod serve;
 
-pub use self::rootless::{id_maps, missing};
+pub use self::rootless::{id_maps, missing, on_path};

@@ -4,7 +4,7 @@
 //! starter's lifeline closes it kills the inner half; when it is killed itself, the inner half sees its socket close.
 
 use std::{
-    fmt, io,
+    fmt, fs, io,
     io::Read,
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
@@ -21,7 +21,7 @@ use nix::{
         socket::{AddressFamily, Backlog, SockFlag, SockType, bind, listen, socket, socketpair},
         stat::{Mode, umask},
     },
-    unistd::{chdir, getuid, setsid},
+    unistd::{chdir, close, getuid, setsid},
 };
 
 use super::{
@@ -68,6 +68,7 @@ fn failed<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> OuterErro
 
 /// Runs the lab to its end. The exit code is the inner half's.
 pub fn run() -> u8 {
+    shed_descriptors();
     match supervise() {
         Ok(code) => code,
         Err(error) => {
@@ -78,6 +79,17 @@ pub fn run() -> u8 {
             });
             1
         }
+    }
+}
+
+/// Closes what the starter left open besides the standard streams: a lab that stays must not hold a stranger's pipe,
+/// and no node may inherit a file of the host. Nothing of our own is open yet.
+fn shed_descriptors() {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else { return };
+    let open: Vec<i32> = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // The directory's own descriptor is among them, and closed by now.
+        let _ = close(fd);
     }
 }
 

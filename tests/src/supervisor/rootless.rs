@@ -115,7 +115,8 @@ fn user_name() -> String {
     User::from_uid(getuid()).ok().flatten().map_or_else(|| getuid().to_string(), |user| user.name)
 }
 
-fn on_path(tool: &str) -> bool {
+/// Whether a program of that name can be run.
+pub fn on_path(tool: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .any(|directory| fs::metadata(directory.join(tool)).is_ok_and(|file| file.permissions().mode() & 0o111 != 0))
