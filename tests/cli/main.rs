@@ -11,4 +11,5 @@ mod samples;
 mod snapshot;
 mod streams;
 mod terminal;
+mod vectors;
 mod verbs;

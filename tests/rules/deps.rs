@@ -9,8 +9,10 @@ use crate::{
     workspace::{read, report, root},
 };
 
+const NOT_SHIPPED: &str = "tests and benches are not shipped";
+
 /// A package of ours, crates that must not be in its tree, and why.
-const FORBIDDEN: [(&str, &[&str], &str); 10] = [
+const FORBIDDEN: [(&str, &[&str], &str); 14] = [
     (
         "ray-ipc",
         &["tokio", "iroh", "serde"],
@@ -32,6 +34,10 @@ const FORBIDDEN: [(&str, &[&str], &str); 10] = [
     ("ray-cli", &["iroh", "tokio", "hyper"], "the command line asks the engine and reaches no network itself"),
     ("ray-cli", &["ray-engine", "ray-helper"], "the command line knows the control protocol only"),
     ("ray-engine", &["ray-helper"], "privileged code is in no binary that touches the network"),
+    ("ray-ipc", &["ray-tests", "ray-benches"], NOT_SHIPPED),
+    ("ray-helper", &["ray-tests", "ray-benches"], NOT_SHIPPED),
+    ("ray-engine", &["ray-tests", "ray-benches"], NOT_SHIPPED),
+    ("ray-cli", &["ray-tests", "ray-benches"], NOT_SHIPPED),
     ("ray-engine", &["clap"], "the engine takes four options; the command line is another program"),
 ];
 
