@@ -216,7 +216,10 @@ impl Server {
         match self.exchange(&mut peer, now) {
             Ok(()) => self.peer = Some(peer),
             Err(End::InOrder) => {
-                self.back_off.forgive();
+                // An engine that had its link up has shown good order; a hello has not.
+                if peer.phase == Phase::Up {
+                    self.back_off.forgive();
+                }
                 if self.device.is_some() && self.orphaned_until.is_none() {
                     self.orphaned_until = Some(now + self.host.config.grace);
                 }

@@ -4,25 +4,24 @@
 //! another kind are errors: the caller treats each as a violation and closes.
 
 use std::{
-    fmt,
-    io::IoSliceMut,
+    fmt, mem,
     os::{
         fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::net::UnixDatagram,
     },
 };
 
-use nix::{
-    cmsg_space,
-    errno::Errno,
-    sys::socket::{ControlMessageOwned, MsgFlags, RecvMsg, UnixAddr, recvmsg},
-};
+use nix::{errno::Errno, libc};
 use sendfd::SendWithFd;
 
 use crate::limits::QUEUES_MAX;
 
-/// Descriptors that one message may carry; room for one more shows a surplus as such.
+/// Descriptors that one message may carry.
 const FDS_MAX: usize = QUEUES_MAX;
+/// Control data that is received: one list with room for one more, which shows a surplus as such.
+#[allow(clippy::cast_possible_truncation, reason = "a few dozen bytes")]
+// SAFETY: plain arithmetic on a constant.
+const CONTROL_LEN: usize = unsafe { libc::CMSG_SPACE(((FDS_MAX + 1) * size_of::<RawFd>()) as u32) } as usize;
 
 /// Why a message was not received.
 #[derive(Debug)]
@@ -77,43 +76,71 @@ pub fn send(socket: &UnixDatagram, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> std:
 
 /// Receives one message into `buffer`.
 pub fn recv(socket: &UnixDatagram, buffer: &mut [u8]) -> Result<Received, RecvError> {
-    let mut control = cmsg_space!([RawFd; FDS_MAX + 1]);
-    let mut data = [IoSliceMut::new(buffer)];
-    let message: RecvMsg<'_, '_, UnixAddr> =
-        recvmsg(socket.as_raw_fd(), &mut data, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC)
-            .map_err(RecvError::Io)?;
-    let (len, flags) = (message.bytes, message.flags);
+    let mut control = ControlBuffer([0; CONTROL_LEN]);
+    let mut data = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: all-zero is a valid msghdr: no name, no data, no control.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = CONTROL_LEN;
+    // SAFETY: the two buffers that the header points to outlive the call and are as long as it says.
+    let len = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    let len = usize::try_from(Errno::result(len).map_err(RecvError::Io)?).unwrap_or(0);
 
-    let mut fds = Vec::new();
-    let mut foreign = false;
-    for part in message.cmsgs().map_err(|_| RecvError::FdsTruncated)? {
-        if let ControlMessageOwned::ScmRights(raw) = part {
-            // SAFETY: the kernel has just installed these descriptors for us and nobody else knows their numbers.
-            fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
-        } else {
-            foreign = true;
-        }
-    }
-    // The descriptors are owned by now, so each early return below closes them.
+    // What the kernel has installed is ours from here on, also in a message that is refused below: dropped, it is closed.
+    let (fds, foreign) = take_descriptors(&message);
     if foreign {
         return Err(RecvError::ForeignControl);
     }
-    if flags.contains(MsgFlags::MSG_CTRUNC) || fds.len() > FDS_MAX {
+    if message.msg_flags & libc::MSG_CTRUNC != 0 || fds.len() > FDS_MAX {
         return Err(RecvError::FdsTruncated);
     }
-    if flags.contains(MsgFlags::MSG_TRUNC) {
+    if message.msg_flags & libc::MSG_TRUNC != 0 {
         return Err(RecvError::DataTruncated);
     }
     Ok(Received { len, fds })
 }
+
+/// The descriptors in a received message, and whether it holds control data of another kind. Walked by hand, because a
+/// truncated list must be walked too: the kernel installs as many descriptors as fit before it says that some did not.
+fn take_descriptors(message: &libc::msghdr) -> (Vec<OwnedFd>, bool) {
+    let (mut fds, mut foreign) = (Vec::new(), false);
+    // SAFETY: the kernel has filled the control buffer and set its length in the header.
+    let mut part = unsafe { libc::CMSG_FIRSTHDR(message) };
+    // SAFETY: the macros return null or a header inside the control buffer.
+    while let Some(header) = unsafe { part.as_ref() } {
+        if (header.cmsg_level, header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            // SAFETY: plain arithmetic.
+            let payload = header.cmsg_len.saturating_sub(unsafe { libc::CMSG_LEN(0) } as usize);
+            // SAFETY: `part` is a header inside the control buffer.
+            let first: *const RawFd = unsafe { libc::CMSG_DATA(part) }.cast();
+            for at in 0..payload / size_of::<RawFd>() {
+                // SAFETY: the header's length covers this many descriptors, which need not be aligned. The kernel has just
+                // installed them for us and nobody else knows their numbers.
+                fds.push(unsafe { OwnedFd::from_raw_fd(first.add(at).read_unaligned()) });
+            }
+        } else {
+            foreign = true;
+        }
+        // SAFETY: as for the first.
+        part = unsafe { libc::CMSG_NXTHDR(message, part) };
+    }
+    (fds, foreign)
+}
+
+/// Room for one list of descriptors, aligned as its header has to be.
+#[repr(C, align(8))]
+struct ControlBuffer([u8; CONTROL_LEN]);
 
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;
 
     use nix::{
-        fcntl::{FcntlArg, FdFlag, fcntl},
+        fcntl::{FcntlArg, FdFlag, OFlag, fcntl},
         sys::socket::{AddressFamily, SockFlag, SockType, socketpair},
+        unistd::{pipe2, read},
     };
 
     use super::*;
@@ -139,6 +166,19 @@ mod tests {
         assert!(matches!(recv(&right, &mut [0u8; 16]), Err(RecvError::FdsTruncated)));
         send(&left, b"x", &[left.as_fd(); FDS_MAX + 9]).unwrap();
         assert!(matches!(recv(&right, &mut [0u8; 16]), Err(RecvError::FdsTruncated)));
+    }
+
+    #[test]
+    fn keeps_no_descriptor_of_a_message_that_it_refuses() {
+        for count in [FDS_MAX + 1, FDS_MAX + 2, FDS_MAX + 9, 200] {
+            let (left, right) = pair();
+            let (reader, writer) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).unwrap();
+            send(&left, b"x", &vec![writer.as_fd(); count]).unwrap();
+            drop(writer);
+            assert!(matches!(recv(&right, &mut [0u8; 16]), Err(RecvError::FdsTruncated)));
+            // The end of the pipe shows that nobody holds its other end.
+            assert_eq!(read(&reader, &mut [0u8; 1]), Ok(0), "{count} descriptors");
+        }
     }
 
     #[test]

@@ -16,6 +16,11 @@ use crate::ident::{NameError, PeerId, RoomId, UnixTime};
 pub struct EntryId(pub [u8; 32]);
 
 impl EntryId {
+    /// The id that these bytes have if they are an entry.
+    pub fn of(bytes: &[u8]) -> Self {
+        id_of(bytes)
+    }
+
     /// The first ten hex digits, for people.
     pub fn short(&self) -> String {
         HEXLOWER.encode(&self.0[..5])

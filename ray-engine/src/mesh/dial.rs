@@ -94,7 +94,7 @@ async fn keep_linked(mesh: Mesh, peer: PeerId, mut hurried: watch::Receiver<u64>
         tokio::select! {
             () = sleep(backoff) => backoff = (backoff * 2).min(BACKOFF_MAX),
             _ = hurried.changed() => {}
-            _ = changes.changed() => {}
+            () = mesh.links().wait_for_any(&peer) => {}
         }
     }
 }

@@ -33,6 +33,8 @@ const DATAGRAM_BUFFER: usize = 2_500_000;
 const JOINS_MAX: usize = 32;
 /// An orderly end waits so long for peers that do not answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A handshake takes a few round trips.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes under way at once.
 const HANDSHAKES_MAX: usize = 256;
 
@@ -215,6 +217,13 @@ async fn accept_all(mesh: Mesh) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let joins = Arc::new(Semaphore::new(JOINS_MAX));
     while let Some(incoming) = mesh.endpoint.accept().await {
+        // Whoever has not shown that it can be reached at its address shows it first when many are at the door.
+        if handshakes.available_permits() < HANDSHAKES_MAX / 2 && !incoming.remote_addr_validated() {
+            if let Err(error) = incoming.retry() {
+                tracing::debug!(%error, "asking a caller to show its address");
+            }
+            continue;
+        }
         let Ok(permit) = handshakes.clone().try_acquire_owned() else {
             incoming.refuse();
             continue;
@@ -233,7 +242,8 @@ async fn accept_all(mesh: Mesh) {
 
 async fn accept_one(incoming: Incoming) -> Result<Connection, MeshError> {
     let accepting = incoming.accept().map_err(|error| MeshError::Lost(error.to_string()))?;
-    accepting.await.map_err(|error| MeshError::Lost(error.to_string()))
+    let accepted = timeout(HANDSHAKE_TIMEOUT, accepting).await.map_err(|_| MeshError::Timeout)?;
+    accepted.map_err(|error| MeshError::Lost(error.to_string()))
 }
 
 async fn serve(mesh: &Mesh, connection: Connection, joins: &Semaphore) {

@@ -26,6 +26,8 @@ use crate::{
     ledger::limits::{ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX},
 };
 
+/// The first words of a stranger. Who says nothing makes room for others.
+const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 /// A whole join as the member sees it. Strangers do not hold resources for longer.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(20);
 const ASK_MAX: usize = ENTRY_BYTES_MAX + 64;
@@ -116,8 +118,13 @@ pub(super) async fn serve(connection: Connection, events: &mpsc::Sender<MeshEven
 }
 
 async fn converse(connection: &Connection, peer: PeerId, events: &mpsc::Sender<MeshEvent>) -> Result<(), MeshError> {
-    let (mut tx, mut rx) = connection.accept_bi().await.map_err(|error| MeshError::Lost(error.to_string()))?;
-    let JoinRequest::Ask { room, invite, proof } = stream::recv::<ASK_MAX, _>(&mut rx).await? else {
+    let first = async {
+        let (tx, mut rx) = connection.accept_bi().await.map_err(|error| MeshError::Lost(error.to_string()))?;
+        let request = stream::recv::<ASK_MAX, _>(&mut rx).await?;
+        Ok::<_, MeshError>((tx, rx, request))
+    };
+    let (mut tx, mut rx, request) = timeout(ASK_TIMEOUT, first).await.map_err(|_| MeshError::Timeout)??;
+    let JoinRequest::Ask { room, invite, proof } = request else {
         return Err(MeshError::Violation("redeeming before asking"));
     };
     let room = RoomId(room);

@@ -43,6 +43,16 @@ impl Links {
         }
     }
 
+    /// Waits until there is a link to `peer`, if only one that waits for the peer's first words.
+    pub(super) async fn wait_for_any(&self, peer: &PeerId) {
+        let mut changes = self.watch();
+        while self.get(peer).is_none() {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Tells those who wait that a link has changed.
     pub(super) fn touch(&self) {
         self.changes.send_modify(|count| *count += 1);

@@ -48,7 +48,7 @@ impl Core {
         let action =
             Action::MintInvite { invite: invite.key(), uses: request.uses, expires, hostname: hostname.clone() };
         let entry = network.ledger.author(&self.key, action, now()).map_err(|error| failure::author(&name, &error))?;
-        self.take_entry(room, entry.clone()).map_err(|error| failure::store(&error))?;
+        self.take_entries(room, vec![entry.clone()]).map_err(|error| failure::store(&error))?;
         self.publish(room, &entry);
         Ok(InviteReply {
             code: invite.to_string(),

@@ -144,7 +144,7 @@ impl Core {
         }
         let invite = *invite;
         network.ledger.check_invite(&invite, now()).map_err(refusal)?;
-        self.take_entry(room, entry.clone()).map_err(|_| JoinRefusal::Internal)?;
+        self.take_entries(room, vec![entry.clone()]).map_err(|_| JoinRefusal::Internal)?;
         let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
         let Some(member) = network.ledger.roster().get(&peer) else {
             return Err(network

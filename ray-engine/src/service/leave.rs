@@ -13,7 +13,7 @@ impl Core {
             network.ledger.author(&self.key, Action::Leave, now()).map_err(|error| failure::author(&name, &error))?;
         let told = self.linked_members(room).len();
         // On disk first: a crash from here on finds this node off the roster and forgets the network at the next start.
-        self.take_entry(room, entry.clone()).map_err(|error| failure::store(&error))?;
+        self.take_entries(room, vec![entry.clone()]).map_err(|error| failure::store(&error))?;
         self.publish(room, &entry);
         tokio::task::block_in_place(|| self.remove_network(room)).map_err(|error| failure::store(&error))?;
         self.apply();

@@ -18,14 +18,14 @@ mod sync;
 mod tunnel;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use ray_ipc::control::{ErrorReply, Reply, Request};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep_until};
 
 use self::{join::Joined, network::Network};
 use crate::{
@@ -128,6 +128,9 @@ struct Core {
     told: HashMap<PeerId, Vec<RoomId>>,
     /// The networks that each linked peer last named, with the handles it wants.
     announced: HashMap<PeerId, HashMap<RoomId, u16>>,
+    /// Networks whose growth is yet to be announced, and when it will be.
+    grown: BTreeSet<RoomId>,
+    announce_at: Option<tokio::time::Instant>,
     last_seen: HashMap<PeerId, Instant>,
     /// Since when a peer is to be linked with.
     wanted_since: HashMap<PeerId, Instant>,
@@ -156,6 +159,8 @@ impl Core {
             next_handle: 0,
             told: HashMap::new(),
             announced: HashMap::new(),
+            grown: BTreeSet::new(),
+            announce_at: None,
             last_seen: HashMap::new(),
             wanted_since: HashMap::new(),
             conflicts: Vec::new(),
@@ -176,6 +181,7 @@ impl Core {
                     Some(event) => self.hear(event),
                     None => return,
                 },
+                () = due(self.announce_at) => self.announce_grown(),
             }
         }
     }
@@ -208,6 +214,14 @@ impl Core {
                 answer::decide(reply, self.seat(peer, room, &entry).map(|()| Vec::new()));
             }
         }
+    }
+}
+
+/// Waits until a moment, or for ever without one.
+async fn due(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

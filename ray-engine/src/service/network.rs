@@ -3,7 +3,8 @@
 use super::{Core, Result, failure};
 use crate::{
     ident::{NetworkName, PeerId, RoomId},
-    ledger::{self, Inserted, Ledger, VerifiedEntry},
+    ledger::{self, Action, Inserted, Ledger, VerifiedEntry},
+    mesh::wire::HEADS_MAX,
     store::{LogFile, StoreError},
 };
 
@@ -27,20 +28,31 @@ impl Network {
         self.ledger.roster().is_member(peer)
     }
 
-    pub(super) fn heads(&self) -> Vec<[u8; 32]> {
-        self.ledger.heads().into_iter().map(|id| id.0).collect()
+    /// Whether the member itself has given up its seat.
+    fn was_left_by(&self, peer: &PeerId) -> bool {
+        self.ledger.entries().any(|entry| entry.author() == *peer && *entry.action() == Action::Leave)
     }
 
-    /// Takes an entry into the ledger and makes what became part of it durable. Whether anything did.
-    fn take(&mut self, entry: VerifiedEntry) -> std::result::Result<bool, StoreError> {
-        let ids = match self.ledger.insert(entry) {
-            Inserted::New { entries } => entries,
-            Inserted::Known | Inserted::Pending => return Ok(false),
-            Inserted::Refused(refusal) => {
-                tracing::warn!(network = %self.name(), %refusal, "not taking an entry in");
-                return Ok(false);
+    /// As many heads as a message holds.
+    pub(super) fn heads(&self) -> Vec<[u8; 32]> {
+        self.ledger.heads().into_iter().map(|id| id.0).take(HEADS_MAX).collect()
+    }
+
+    /// Takes entries into the ledger and makes what became part of it durable, with one write. Whether anything did.
+    fn take(&mut self, entries: Vec<VerifiedEntry>) -> std::result::Result<bool, StoreError> {
+        let mut ids = Vec::new();
+        for entry in entries {
+            match self.ledger.insert(entry) {
+                Inserted::New { entries } => ids.extend(entries),
+                Inserted::Known | Inserted::Pending => {}
+                Inserted::Refused(refusal) => {
+                    tracing::warn!(network = %self.name(), %refusal, "not taking an entry in");
+                }
             }
-        };
+        }
+        if ids.is_empty() {
+            return Ok(false);
+        }
         let bytes: Vec<&[u8]> = ids.iter().filter_map(|id| self.ledger.get(id)).map(VerifiedEntry::bytes).collect();
         self.file.append(&bytes)?;
         Ok(true)
@@ -54,10 +66,13 @@ impl Core {
             let network = Network { ledger: fold(room, &entries), file, handle: self.new_handle() };
             if network.has(&self.me) {
                 self.networks.push(network);
-            } else {
+            } else if network.was_left_by(&self.me) {
                 // Left, and stopped before the files were removed.
                 drop(network);
                 self.store.remove_network(room)?;
+            } else {
+                // Damaged, or written by a newer release: not ours to delete.
+                tracing::error!(%room, "this node is not on the roster of a network on its disk; leaving it alone");
             }
         }
         self.sort();
@@ -88,11 +103,15 @@ impl Core {
         self.networks.iter().find(|network| network.room() == room)
     }
 
-    /// Takes an entry in. When the disk does not, the ledger is read back from it, so that memory never runs ahead.
-    pub(super) fn take_entry(&mut self, room: RoomId, entry: VerifiedEntry) -> std::result::Result<bool, StoreError> {
+    /// Takes entries in. When the disk does not, the ledger is read back from it, so that memory never runs ahead.
+    pub(super) fn take_entries(
+        &mut self,
+        room: RoomId,
+        entries: Vec<VerifiedEntry>,
+    ) -> std::result::Result<bool, StoreError> {
         let Some(at) = self.networks.iter().position(|network| network.room() == room) else { return Ok(false) };
         let Some(network) = self.networks.get_mut(at) else { return Ok(false) };
-        match tokio::task::block_in_place(|| network.take(entry)) {
+        match tokio::task::block_in_place(|| network.take(entries)) {
             Ok(taken) => Ok(taken),
             Err(error) => {
                 tracing::error!(%error, network = %network.name(), "storing an entry");

@@ -1,6 +1,10 @@
 //! What this node and a linked peer tell each other: the networks they share, heads, and the entries one of them lacks.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Core;
 use crate::{
@@ -8,14 +12,14 @@ use crate::{
     ledger::{self, EntryError, EntryId, VerifiedEntry, limits::ANSWER_ENTRIES_MAX},
     mesh::{
         Link,
-        wire::{LinkMessage, SharedNetwork},
+        wire::{HEADS_MAX, LinkMessage, SharedNetwork},
     },
 };
 
+/// Entries come in bursts; what came within this is announced together.
+const ANNOUNCE_DELAY: Duration = Duration::from_millis(300);
 /// Networks that one peer may name. Far above what two people share.
 const SHARED_MAX: usize = 256;
-/// Heads that one message may name.
-const HEADS_MAX: usize = 4096;
 
 impl Core {
     pub(super) fn greet(&mut self, link: &Arc<Link>) {
@@ -60,8 +64,21 @@ impl Core {
         }
     }
 
-    /// Tells the linked members of a network that its ledger has grown; who lacks something asks.
-    pub(super) fn announce(&self, room: RoomId) {
+    /// Has the linked members of a network told soon that its ledger has grown: many growths, one announcement.
+    pub(super) fn announce(&mut self, room: RoomId) {
+        self.grown.insert(room);
+        self.announce_at.get_or_insert_with(|| tokio::time::Instant::now() + ANNOUNCE_DELAY);
+    }
+
+    /// Tells the heads of every network that has grown; who lacks something asks.
+    pub(super) fn announce_grown(&mut self) {
+        self.announce_at = None;
+        for room in std::mem::take(&mut self.grown) {
+            self.announce_heads(room);
+        }
+    }
+
+    fn announce_heads(&self, room: RoomId) {
         let Some(network) = self.network(room) else { return };
         for link in self.linked_members(room) {
             link.say(LinkMessage::Heads { room: room.0, heads: network.heads() });
@@ -132,13 +149,15 @@ impl Core {
         if entries.len() > ANSWER_ENTRIES_MAX {
             return link.violate("an answer over the limit");
         }
-        let mut grew = false;
+        let Some(network) = self.network(room) else { return };
+        let mut verified = Vec::new();
         for bytes in entries {
+            // Known ones first: a repeated message must not cost signatures.
+            if network.ledger.contains(&EntryId::of(bytes)) {
+                continue;
+            }
             match ledger::verify(bytes, room) {
-                Ok(entry) => match self.take_entry(room, entry) {
-                    Ok(taken) => grew |= taken,
-                    Err(_) => break,
-                },
+                Ok(entry) => verified.push(entry),
                 Err(EntryError::UnknownAction(..)) => {
                     tracing::warn!(peer = %link.peer().short(), "skipping an entry that a newer release made");
                 }
@@ -149,7 +168,8 @@ impl Core {
                 }
             }
         }
-        if !grew {
+        // An error has been told and undone where it arose.
+        if !self.take_entries(room, verified).unwrap_or(false) {
             return;
         }
         // A full answer, or one whose entries wait for others, has more behind it.
