@@ -20,7 +20,8 @@ RAY_LOG sets what is logged to stderr (default \"info\"), in the form of tracing
 ";
 
 /// iroh and noq build a span for each packet they send when their targets are on.
-const DEFAULT_LOG: &str = "info,iroh=warn,noq=warn,noq_proto=warn,netwatch=warn,n0_dns_resolver=warn";
+const DEFAULT_LOG: &str =
+    "info,iroh=warn,iroh::address_lookup=error,noq=warn,noq_proto=warn,netwatch=warn,n0_dns_resolver=warn";
 
 fn main() -> ExitCode {
     let options = match parse(std::env::args().skip(1)) {

@@ -5,6 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use nix::sys::signal::Signal;
+use ray_tests::lab::Process;
+
 use crate::support::{
     PATIENCE, all_online, hosts, invite, member, members, memberships, network, network_in, ray, refused, status,
     try_ray, until,
@@ -87,6 +90,34 @@ fn who_leaves_is_gone_everywhere_and_may_come_back_with_another_invite() {
     let code = invite(&lab, "n1", &[]);
     ray(&lab, "n3", &["join", &code]);
     all_online(&lab, 3);
+}
+
+#[test]
+fn who_comes_back_to_members_that_did_not_hear_of_its_leaving_stays() {
+    let lab = network(3);
+    let code = invite(&lab, "n1", &[]);
+    // n3 hears that n2 leaves, n1 does not; then n1 alone lets n2 in again.
+    lab.kill("n1", Process::Engine, Signal::SIGKILL).unwrap();
+    ray(&lab, "n2", &["leave", "home", "-y"]);
+    until(PATIENCE, "n3 sees n2 gone", || members(&lab, "n3").len() == 2);
+    lab.node("n3").stop().unwrap();
+    lab.start_process("n1", Some(Process::Engine)).unwrap();
+    ray(&lab, "n2", &["join", &code]);
+    lab.node("n3").start().unwrap();
+    all_online(&lab, 3);
+    assert_eq!(memberships(&lab, "n1"), memberships(&lab, "n2"));
+    assert_eq!(memberships(&lab, "n1"), memberships(&lab, "n3"));
+}
+
+#[test]
+fn a_join_refused_for_its_name_uses_nothing_up() {
+    let lab = hosts(3);
+    ray(&lab, "n1", &["create", "home"]);
+    ray(&lab, "n2", &["create", "home"]);
+    let code = invite(&lab, "n1", &[]);
+    refused(&lab, "n2", &["join", &code], 7);
+    assert_eq!(members(&lab, "n1").len(), 1);
+    ray(&lab, "n3", &["join", &code]);
 }
 
 #[test]

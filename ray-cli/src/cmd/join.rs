@@ -45,7 +45,7 @@ pub(crate) struct Join {
     /// The name to ask for [default: the system's]
     #[arg(long, value_name = "HOST")]
     hostname: Option<String>,
-    /// Keep asking the members that the invite names for so long
+    /// Keep asking for so long
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=600))]
     timeout: u16,
 }

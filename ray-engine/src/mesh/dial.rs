@@ -71,30 +71,41 @@ impl Dialler {
 }
 
 async fn keep_linked(mesh: Mesh, peer: PeerId, mut hurried: watch::Receiver<u64>) {
-    let mut changes = mesh.links().watch();
     let mut backoff = BACKOFF_MIN;
     if mesh.id() > peer {
         sleep(HEAD_START).await;
     }
     loop {
-        changes.mark_unchanged();
-        if mesh.links().get(&peer).is_some() {
-            backoff = BACKOFF_MIN;
-            if changes.changed().await.is_err() {
-                return;
+        if let Some(link) = mesh.links().get(&peer) {
+            mesh.links().gone(&link).await;
+            if link.has_greeted() {
+                backoff = BACKOFF_MIN;
+                continue;
             }
-            continue;
+            // The handshake ends before the other side's gate has judged: a link without a word was no success.
+            if link.was_turned_away() {
+                backoff = BACKOFF_MAX;
+            }
+        } else {
+            match timeout(ATTEMPT, mesh.dial(peer)).await {
+                Ok(Ok(())) => continue,
+                Ok(Err(error)) => tracing::debug!(peer = %peer.short(), %error, "dialling"),
+                Err(_) => tracing::debug!(peer = %peer.short(), "dialling: no answer in time"),
+            }
         }
-        match timeout(ATTEMPT, mesh.dial(peer)).await {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => tracing::debug!(peer = %peer.short(), %error, "dialling"),
-            Err(_) => tracing::debug!(peer = %peer.short(), "dialling: no answer in time"),
-        }
-        hurried.mark_unchanged();
         tokio::select! {
             () = sleep(backoff) => backoff = (backoff * 2).min(BACKOFF_MAX),
-            _ = hurried.changed() => {}
+            () = hurry(&mut hurried) => {}
             () = mesh.links().wait_for_any(&peer) => {}
         }
+    }
+}
+
+/// Traffic makes a dial come sooner, but never in a tight loop: each costs discovery servers a request.
+async fn hurry(hurried: &mut watch::Receiver<u64>) {
+    hurried.mark_unchanged();
+    sleep(BACKOFF_MIN).await;
+    if hurried.changed().await.is_err() {
+        std::future::pending().await
     }
 }

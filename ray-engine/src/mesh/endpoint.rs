@@ -4,7 +4,10 @@ use std::{
     borrow::Cow,
     collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,7 +35,8 @@ const DATAGRAM_BUFFER: usize = 2_500_000;
 /// Connections of strangers that are served at once; one more is turned away.
 const JOINS_MAX: usize = 32;
 /// An orderly end waits so long for peers that do not answer.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
 /// A handshake takes a few round trips.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Handshakes under way at once.
@@ -61,6 +65,7 @@ pub struct Mesh {
     links: Links,
     gate: Gate,
     dialler: Arc<Dialler>,
+    closing: Arc<AtomicBool>,
     events: mpsc::Sender<MeshEvent>,
     on_link: OnLink,
 }
@@ -103,7 +108,15 @@ impl Mesh {
             .map_err(|error| MeshError::Bind(error.to_string()))?;
 
         let me = PeerId(*endpoint.id().as_bytes());
-        let mesh = Self { endpoint, links: Links::new(me), gate, dialler: Arc::default(), events, on_link };
+        let mesh = Self {
+            endpoint,
+            links: Links::new(me),
+            gate,
+            dialler: Arc::default(),
+            closing: Arc::default(),
+            events,
+            on_link,
+        };
         tokio::spawn(accept_all(mesh.clone()));
         Ok(mesh)
     }
@@ -151,7 +164,7 @@ impl Mesh {
 
     /// Ends all links in order, once their peers have read what was said, and frees the sockets.
     pub async fn close(&self) {
-        self.gate.replace(BTreeSet::new());
+        self.closing.store(true, Ordering::Release);
         self.dialler.replace(self, &BTreeSet::new());
         let mut changes = self.links.watch();
         for link in self.links.all() {
@@ -161,7 +174,10 @@ impl Mesh {
         if timeout(CLOSE_TIMEOUT, ended).await.is_err() {
             tracing::debug!("closing before every peer has read what was said");
         }
-        self.endpoint.close().await;
+        // The close frames are out at once; what takes longer is waiting for peers that do not answer.
+        if timeout(DRAIN_TIMEOUT, self.endpoint.close()).await.is_err() {
+            tracing::debug!("closing before every connection has drained");
+        }
     }
 
     pub(super) async fn dial(&self, peer: PeerId) -> Result<(), MeshError> {
@@ -217,6 +233,10 @@ async fn accept_all(mesh: Mesh) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
     let joins = Arc::new(Semaphore::new(JOINS_MAX));
     while let Some(incoming) = mesh.endpoint.accept().await {
+        if mesh.closing.load(Ordering::Acquire) {
+            incoming.ignore();
+            continue;
+        }
         // Whoever has not shown that it can be reached at its address shows it first when many are at the door.
         if handshakes.available_permits() < HANDSHAKES_MAX / 2 && !incoming.remote_addr_validated() {
             if let Err(error) = incoming.retry() {

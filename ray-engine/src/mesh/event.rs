@@ -17,8 +17,8 @@ pub enum MeshEvent {
     Message { link: Arc<Link>, message: LinkMessage },
     /// A stranger shows an invite. The answer: the entries of the network.
     JoinAsked { peer: PeerId, room: RoomId, invite: [u8; 32], proof: [u8; 64], reply: JoinReplySender },
-    /// A stranger hands over its redeem entry. The answer: nothing more to send.
-    JoinRedeemed { peer: PeerId, room: RoomId, entry: Vec<u8>, reply: JoinReplySender },
+    /// A stranger hands over its redeem entry, last, and before it what that rests on. The answer: nothing more to send.
+    JoinRedeemed { peer: PeerId, room: RoomId, entries: Vec<Vec<u8>>, reply: JoinReplySender },
 }
 
 /// Where the decision on a join step goes: the entries to send, or why not.

@@ -4,7 +4,7 @@
 //! joiner                                   member
 //!   Ask { room, invite, proof }       ──▶    invite known, unexpired, unused; proof = the invite's signature over the joiner
 //!                                     ◀──  Offer { entries, more } …   the ledger
-//!   Redeem { entry }                  ──▶    verified, recorded, told to the others
+//!   Redeem { entries }                  ──▶    verified, recorded, told to the others
 //!                                     ◀──  Seated
 //! ```
 //!
@@ -30,13 +30,15 @@ use crate::{
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 /// A whole join as the member sees it. Strangers do not hold resources for longer.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(20);
-const ASK_MAX: usize = ENTRY_BYTES_MAX + 64;
+/// A redeem entry, and the entry by which the joiner left earlier.
+const REDEEM_ENTRIES_MAX: usize = 2;
+const ASK_MAX: usize = REDEEM_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 64;
 const ANSWER_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 64;
 
 #[derive(Debug, Encode, Decode)]
 enum JoinRequest {
     Ask { room: [u8; 32], invite: [u8; 32], proof: [u8; 64] },
-    Redeem { entry: Vec<u8> },
+    Redeem { entries: Vec<Vec<u8>> },
 }
 
 #[derive(Debug, Encode, Decode)]
@@ -85,9 +87,9 @@ pub async fn ask(
 }
 
 impl Offer {
-    /// Hands over the redeem entry; on success the member has recorded it.
-    pub async fn redeem(mut self, entry: Vec<u8>) -> Result<(), MeshError> {
-        stream::send::<ASK_MAX, _>(&mut self.tx, &JoinRequest::Redeem { entry }).await?;
+    /// Hands over the redeem entry, after those it rests on; on success the member has recorded them.
+    pub async fn redeem(mut self, entries: Vec<Vec<u8>>) -> Result<(), MeshError> {
+        stream::send::<ASK_MAX, _>(&mut self.tx, &JoinRequest::Redeem { entries }).await?;
         let answer = stream::recv::<ANSWER_MAX, _>(&mut self.rx).await?;
         self.connection.close(VarInt::from_u32(close::DONE), b"done");
         match answer {
@@ -139,10 +141,10 @@ async fn converse(connection: &Connection, peer: PeerId, events: &mpsc::Sender<M
         stream::send::<ANSWER_MAX, _>(&mut tx, &offer).await?;
     }
     // A member that asks again ends here, by closing.
-    let JoinRequest::Redeem { entry } = stream::recv::<ASK_MAX, _>(&mut rx).await? else {
+    let JoinRequest::Redeem { entries } = stream::recv::<ASK_MAX, _>(&mut rx).await? else {
         return Err(MeshError::Violation("asking twice"));
     };
-    match decide(events, |reply| MeshEvent::JoinRedeemed { peer, room, entry, reply }).await {
+    match decide(events, |reply| MeshEvent::JoinRedeemed { peer, room, entries, reply }).await {
         Ok(_) => stream::send::<ANSWER_MAX, _>(&mut tx, &JoinAnswer::Seated).await,
         Err(refusal) => refuse(&mut tx, refusal).await,
     }
@@ -173,8 +175,11 @@ mod tests {
         let ask = JoinRequest::Ask { room: [0x11; 32], invite: [0x22; 32], proof: [0x33; 64] };
         let hex = format!("00000000{}{}{}", "11".repeat(32), "22".repeat(32), "33".repeat(64));
         assert_eq!(HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&ask).unwrap()), hex);
-        let redeem = JoinRequest::Redeem { entry: vec![7, 8] };
-        assert_eq!(HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&redeem).unwrap()), "0100000002000000000000000708");
+        let redeem = JoinRequest::Redeem { entries: vec![vec![7, 8]] };
+        assert_eq!(
+            HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&redeem).unwrap()),
+            "01000000010000000000000002000000000000000708"
+        );
 
         for (answer, hex) in [
             (

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use iroh::{
     TransportAddr,
-    endpoint::{Connection, RecvStream, SendDatagramError, SendStream, Side, VarInt},
+    endpoint::{Connection, ConnectionError, RecvStream, SendDatagramError, SendStream, Side, VarInt},
 };
 use tokio::{
     sync::mpsc,
@@ -50,6 +50,8 @@ pub struct Link {
     rx_handles: ArcSwap<BTreeSet<u16>>,
     tx_bytes: AtomicU64,
     rx_bytes: AtomicU64,
+    /// Whether the peer has spoken.
+    greeted: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -95,6 +97,7 @@ impl Link {
             rx_handles: ArcSwap::default(),
             tx_bytes: AtomicU64::new(0),
             rx_bytes: AtomicU64::new(0),
+            greeted: AtomicBool::new(false),
             ended: AtomicBool::new(false),
         });
         (link.clone(), converse(link, queue, events, up))
@@ -106,6 +109,17 @@ impl Link {
 
     pub fn since(&self) -> Instant {
         self.since
+    }
+
+    /// Whether the peer has spoken: until then it may still turn us away.
+    pub fn has_greeted(&self) -> bool {
+        self.greeted.load(Ordering::Acquire)
+    }
+
+    /// Whether the peer has closed because we are on no roster of its.
+    pub(super) fn was_turned_away(&self) -> bool {
+        let stranger = VarInt::from_u32(close::STRANGER);
+        matches!(self.connection.close_reason(), Some(ConnectionError::ApplicationClosed(reason)) if reason.error_code == stranger)
     }
 
     /// Whether this side dialled.
@@ -256,6 +270,7 @@ async fn converse(
             return Err(MeshError::Violation("no hello"));
         }
     }
+    link.greeted.store(true, Ordering::Release);
     up(&link);
     if events.send(MeshEvent::LinkUp(link.clone())).await.is_err() {
         return Ok(());

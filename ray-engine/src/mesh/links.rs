@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use super::{Link, close};
 use crate::ident::PeerId;
 
-/// Two nodes that dial each other at once make two connections within this time; later ones are reconnections.
-const SIMULTANEOUS: Duration = Duration::from_secs(5);
+/// Two nodes that dial each other at once make two connections within this time; later ones are reconnections. A peer that
+/// restarts sooner than that is linked again after this.
+const SIMULTANEOUS: Duration = Duration::from_secs(1);
 
 /// The table of links. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -36,7 +37,17 @@ impl Links {
     /// Waits until there is a link to `peer` that packets can take.
     pub async fn wait_for(&self, peer: &PeerId) {
         let mut changes = self.watch();
-        while !self.get(peer).is_some_and(|link| link.tx_handle().is_some()) {
+        while self.get(peer).is_none_or(|link| link.tx_handle().is_none()) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until this link is gone from the table, or has been replaced.
+    pub(super) async fn gone(&self, link: &Arc<Link>) {
+        let mut changes = self.watch();
+        while self.get(&link.peer()).is_some_and(|current| Arc::ptr_eq(&current, link)) {
             if changes.changed().await.is_err() {
                 return;
             }

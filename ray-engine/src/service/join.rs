@@ -9,7 +9,8 @@ use super::{Answer, Command, Core, answer, failure, now};
 use crate::{
     ident::{Hostname, NetworkName, PeerId, RoomId},
     ledger::{
-        self, Action, AuthorError, Invite, InviteError, InviteKey, InviteRefusal, Ledger, SigningKey, VerifiedEntry,
+        self, Action, AuthorError, Inserted, Invite, InviteError, InviteKey, InviteRefusal, Ledger, SigningKey,
+        VerifiedEntry,
     },
     mesh::{JoinRefusal, Mesh, MeshError, join},
 };
@@ -37,6 +38,8 @@ struct Applicant {
     hostname: Hostname,
     /// Names of the networks that this node is in.
     taken: Vec<NetworkName>,
+    /// The entry by which this node left the network before.
+    left: Option<Vec<u8>>,
     deadline: Instant,
 }
 
@@ -73,7 +76,9 @@ impl Core {
             ));
         }
         let deadline = Instant::now() + Duration::from_millis(request.timeout_ms.clamp(1, TIMEOUT_MAX_MS).into());
+        let left = self.store.left(invite.room).map_err(|error| failure::store(&error))?;
         Ok(Applicant {
+            left,
             mesh: self.mesh.clone(),
             key: self.key.clone(),
             me: self.me,
@@ -128,23 +133,27 @@ impl Core {
         Ok(network.ledger.entries().map(|entry| entry.bytes().to_vec()).collect())
     }
 
-    /// The member's side, second step: records the joiner's redeem entry.
-    pub(super) fn seat(&mut self, peer: PeerId, room: RoomId, bytes: &[u8]) -> Result<(), JoinRefusal> {
-        let entry = ledger::verify(bytes, room).map_err(|error| {
-            tracing::warn!(peer = %peer.short(), %error, "a joiner's entry does not verify");
-            JoinRefusal::EntryInvalid
-        })?;
-        let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
-        let Action::Redeem { invite, .. } = entry.action() else { return Err(JoinRefusal::EntryInvalid) };
-        if entry.author() != peer {
+    /// The member's side, second step: records the joiner's redeem entry, and before it the entry by which the joiner left
+    /// earlier, if this member has not heard of that.
+    pub(super) fn seat(&mut self, peer: PeerId, room: RoomId, entries: &[Vec<u8>]) -> Result<(), JoinRefusal> {
+        let mut entries =
+            entries.iter().map(|bytes| ledger::verify(bytes, room)).collect::<Result<Vec<_>, _>>().map_err(
+                |error| {
+                    tracing::warn!(peer = %peer.short(), %error, "a joiner's entry does not verify");
+                    JoinRefusal::EntryInvalid
+                },
+            )?;
+        let redeem = entries.pop().ok_or(JoinRefusal::EntryInvalid)?;
+        let Action::Redeem { invite, .. } = redeem.action() else { return Err(JoinRefusal::EntryInvalid) };
+        let invite = *invite;
+        let leaves = entries.iter().all(|entry| *entry.action() == Action::Leave && entry.author() == peer);
+        if redeem.author() != peer || !leaves {
             return Err(JoinRefusal::EntryInvalid);
         }
-        if network.has(&peer) {
-            return Ok(());
-        }
-        let invite = *invite;
+        let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
         network.ledger.check_invite(&invite, now()).map_err(refusal)?;
-        self.take_entries(room, vec![entry.clone()]).map_err(|_| JoinRefusal::Internal)?;
+        self.take_entries(room, entries).map_err(|_| JoinRefusal::Internal)?;
+        self.take_entries(room, vec![redeem.clone()]).map_err(|_| JoinRefusal::Internal)?;
         let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
         let Some(member) = network.ledger.roster().get(&peer) else {
             return Err(network
@@ -153,7 +162,7 @@ impl Core {
                 .map_or_else(refusal, |_| JoinRefusal::EntryInvalid));
         };
         tracing::info!(network = %network.name(), host = %member.hostname, peer = %peer.short(), "seated a member");
-        self.publish(room, &entry);
+        self.publish(room, &redeem);
         self.apply();
         Ok(())
     }
@@ -199,6 +208,14 @@ impl Applicant {
                 .map_err(|_| Failed::Mesh(MeshError::Violation("an entry that does not verify")))?;
             ledger.insert(entry);
         }
+        // A member that has not heard of our leaving would take us for a member still, until somebody tells it.
+        let mut redeeming: Vec<Vec<u8>> = Vec::new();
+        if let Some(entry) = self.left.as_ref().and_then(|bytes| ledger::verify(bytes, room).ok()) {
+            let bytes = entry.bytes().to_vec();
+            if matches!(ledger.insert(entry), Inserted::New { .. }) {
+                redeeming.push(bytes);
+            }
+        }
         if ledger.roster().is_member(&self.me) {
             offer.decline();
             return Ok(ledger);
@@ -221,7 +238,8 @@ impl Applicant {
             AuthorError::Invite(reason) => Failed::Mesh(MeshError::Refused(refusal(reason))),
             other => Failed::Final(failure::author(name.as_str(), &other)),
         })?;
-        offer.redeem(entry.bytes().to_vec()).await.map_err(Failed::Mesh)?;
+        redeeming.push(entry.bytes().to_vec());
+        offer.redeem(redeeming).await.map_err(Failed::Mesh)?;
         ledger.insert(entry);
         Ok(ledger)
     }

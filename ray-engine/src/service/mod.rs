@@ -210,8 +210,8 @@ impl Core {
             MeshEvent::JoinAsked { peer, room, invite, proof, reply } => {
                 answer::decide(reply, self.offer(peer, room, invite, &proof));
             }
-            MeshEvent::JoinRedeemed { peer, room, entry, reply } => {
-                answer::decide(reply, self.seat(peer, room, &entry).map(|()| Vec::new()));
+            MeshEvent::JoinRedeemed { peer, room, entries, reply } => {
+                answer::decide(reply, self.seat(peer, room, &entries).map(|()| Vec::new()));
             }
         }
     }

@@ -28,9 +28,9 @@ impl Network {
         self.ledger.roster().is_member(peer)
     }
 
-    /// Whether the member itself has given up its seat.
-    fn was_left_by(&self, peer: &PeerId) -> bool {
-        self.ledger.entries().any(|entry| entry.author() == *peer && *entry.action() == Action::Leave)
+    /// The last entry by which the member itself gave up its seat.
+    fn leave_of(&self, peer: &PeerId) -> Option<&VerifiedEntry> {
+        self.ledger.entries().filter(|entry| entry.author() == *peer && *entry.action() == Action::Leave).last()
     }
 
     /// As many heads as a message holds.
@@ -66,10 +66,10 @@ impl Core {
             let network = Network { ledger: fold(room, &entries), file, handle: self.new_handle() };
             if network.has(&self.me) {
                 self.networks.push(network);
-            } else if network.was_left_by(&self.me) {
+            } else if network.leave_of(&self.me).is_some() {
                 // Left, and stopped before the files were removed.
-                drop(network);
-                self.store.remove_network(room)?;
+                self.networks.push(network);
+                self.remove_network(room)?;
             } else {
                 // Damaged, or written by a newer release: not ours to delete.
                 tracing::error!(%room, "this node is not on the roster of a network on its disk; leaving it alone");
@@ -93,7 +93,11 @@ impl Core {
         Ok(())
     }
 
+    /// Forgets a network, but for the entry by which this node left it.
     pub(super) fn remove_network(&mut self, room: RoomId) -> std::result::Result<(), StoreError> {
+        if let Some(leave) = self.network(room).and_then(|network| network.leave_of(&self.me)) {
+            self.store.remember_left(room, leave.bytes())?;
+        }
         self.store.remove_network(room)?;
         self.networks.retain(|network| network.room() != room);
         Ok(())

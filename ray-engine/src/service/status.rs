@@ -84,7 +84,7 @@ impl Core {
         if member.peer == self.me {
             return MemberState::Me;
         }
-        if let Some(link) = self.mesh.links().get(&member.peer) {
+        if let Some(link) = self.mesh.links().get(&member.peer).filter(|link| link.has_greeted()) {
             return online(&link);
         }
         let last_seen = self.last_seen.get(&member.peer).map(Instant::elapsed);

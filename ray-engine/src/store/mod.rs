@@ -4,6 +4,7 @@
 //! /var/lib/rayfish/            0700
 //!   identity.key               0600  32 bytes, the endpoint's secret key
 //!   settings.toml              what the user last asked for
+//!   left/<room id>             the entry by which this node left, for the day that it joins again
 //!   networks/<room id>/ledger  entries, appended and synced before anything acts on them
 //!   networks/<room id>/network.key   0600, on the founder only: signs the network's discovery record
 //! ```
@@ -29,6 +30,7 @@ use crate::ident::RoomId;
 pub const STATE_DIR: &str = "/var/lib/rayfish";
 
 const NETWORKS: &str = "networks";
+const LEFT: &str = "left";
 const LEDGER: &str = "ledger";
 const NETWORK_KEY: &str = "network.key";
 /// Prefixes of directories on their way in or out; swept at start.
@@ -51,6 +53,7 @@ impl Store {
             return Err(StoreError::Exposed { path: root.to_owned(), mode: mode & 0o7777 });
         }
         make_private_dir(&store.networks())?;
+        make_private_dir(&root.join(LEFT))?;
         for path in store.network_entries()? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with(INCOMING) || name.starts_with(OUTGOING) {
@@ -113,6 +116,21 @@ impl Store {
         fs::rename(&home, &outgoing).map_err(|e| StoreError::io("removing", &home, e))?;
         atomic::sync_dir(&self.networks())?;
         fs::remove_dir_all(&outgoing).map_err(|e| StoreError::io("removing", &outgoing, e))
+    }
+
+    /// Keeps the entry by which this node left a network; members that did not hear of it get it with the next join.
+    pub fn remember_left(&self, room: RoomId, entry: &[u8]) -> Result<(), StoreError> {
+        atomic::write(&self.root.join(LEFT).join(room.to_string()), entry)
+    }
+
+    /// The entry by which this node left the network, if it did.
+    pub fn left(&self, room: RoomId) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.root.join(LEFT).join(room.to_string());
+        match fs::read(&path) {
+            Ok(entry) => Ok(Some(entry)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("reading", &path, error)),
+        }
     }
 
     fn networks(&self) -> PathBuf {

@@ -78,6 +78,15 @@ fn a_network_appears_and_vanishes_whole() {
 }
 
 #[test]
+fn remembers_the_entry_by_which_a_network_was_left() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    assert_eq!(store.left(ROOM).unwrap(), None);
+    store.remember_left(ROOM, b"leave").unwrap();
+    assert_eq!(Store::open(&dir.path).unwrap().left(ROOM).unwrap().as_deref(), Some(&b"leave"[..]));
+}
+
+#[test]
 fn remembers_what_the_user_asked_for() {
     let dir = TempDir::new();
     let store = Store::open(&dir.path).unwrap();
