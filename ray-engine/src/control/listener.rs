@@ -11,7 +11,7 @@ use std::{
 use ray_ipc::cred::PeerCred;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Operators, session};
+use super::{Actor, Operators, session};
 use crate::service::Service;
 
 /// Callers at once. Status watchers and scripts stay far below.
@@ -108,7 +108,7 @@ fn admit(stream: UnixStream, callers: &Arc<Callers>, service: &Service, operator
         Ok(caller) => caller,
         Err(error) => return tracing::warn!(%error, "asking the kernel who called"),
     };
-    let Some(seat) = Callers::seat(callers, caller.uid) else {
+    let Some(seat) = Callers::seat(callers, caller.uid, operators.actor(caller)) else {
         return tracing::warn!(uid = caller.uid, "turning a caller away: too many at once");
     };
     let (service, operators) = (service.clone(), operators.clone());
@@ -132,12 +132,12 @@ struct Seat {
 }
 
 impl Callers {
-    fn seat(callers: &Arc<Self>, uid: u32) -> Option<Seat> {
+    fn seat(callers: &Arc<Self>, uid: u32, actor: Actor) -> Option<Seat> {
         let mut by_uid = callers.by_uid.lock().ok()?;
         let total: usize = by_uid.values().sum();
         let mine = by_uid.entry(uid).or_default();
-        // Root is never shut out.
-        if uid != 0 && (total >= CALLERS_MAX || *mine >= CALLERS_PER_UID_MAX) {
+        // Who may change things is never shut out by those who look: one user can have many uids.
+        if actor == Actor::Reader && (total >= CALLERS_MAX || *mine >= CALLERS_PER_UID_MAX) {
             return None;
         }
         *mine += 1;
@@ -164,11 +164,20 @@ mod tests {
     #[test]
     fn one_user_cannot_shut_the_others_out() {
         let callers = Arc::new(Callers::default());
-        let seats: Vec<_> = (0..CALLERS_PER_UID_MAX + 5).filter_map(|_| Callers::seat(&callers, 1000)).collect();
+        let reader = |uid| Callers::seat(&callers, uid, Actor::Reader);
+        let seats: Vec<_> = (0..CALLERS_PER_UID_MAX + 5).filter_map(|_| reader(1000)).collect();
         assert_eq!(seats.len(), CALLERS_PER_UID_MAX);
-        assert!(Callers::seat(&callers, 1001).is_some());
-        assert!(Callers::seat(&callers, 0).is_some());
+        assert!(reader(1001).is_some());
         drop(seats);
-        assert!(Callers::seat(&callers, 1000).is_some());
+        assert!(reader(1000).is_some());
+    }
+
+    #[test]
+    fn many_readers_do_not_shut_out_who_may_change_things() {
+        let callers = Arc::new(Callers::default());
+        let seats: Vec<_> = (1000..3000).filter_map(|uid| Callers::seat(&callers, uid, Actor::Reader)).collect();
+        assert_eq!(seats.len(), CALLERS_MAX);
+        assert!(Callers::seat(&callers, 1, Actor::Operator).is_some());
+        assert!(Callers::seat(&callers, 0, Actor::Root).is_some());
     }
 }
