@@ -5,5 +5,6 @@ mod membership;
 mod mesh;
 mod privilege;
 mod refusals;
+mod settings;
 mod support;
 mod survival;

@@ -1,4 +1,5 @@
 //! What the running helper has and has not, as the kernel shows it.
+#![allow(unsafe_code, reason = "system calls that have no safe wrapper")]
 
 use std::{
     collections::BTreeSet,

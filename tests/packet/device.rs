@@ -1,5 +1,6 @@
 //! Makes TUN devices in the calling thread's network namespace. Plain ioctls, so that the tests share no code with the
 //! helper.
+#![allow(unsafe_code, reason = "ioctl on a TUN device")]
 
 use std::{
     fs::File,

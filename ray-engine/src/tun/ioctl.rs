@@ -1,4 +1,5 @@
 //! The control calls on a TUN queue. The only unsafe code of the packet path.
+#![allow(unsafe_code, reason = "ioctl on the TUN device")]
 
 use std::{
     io, mem,
