@@ -17,7 +17,7 @@ use crate::{
     control::{Listener, Operators},
     forward::{Forwarder, Tunnel},
     ident::Hostname,
-    mesh::{self, Mesh, MeshSettings},
+    mesh::{self, Mesh, MeshSettings, wire::FEATURE_IPV6_ONLY},
     service::{Parts, Service},
     store::{STATE_DIR, Store},
 };
@@ -134,6 +134,7 @@ fn mesh_settings(config: &Config, secret_key: [u8; 32]) -> MeshSettings {
         relays: own(&config.relays),
         discovery: own(&config.discovery),
         external_addrs: config.external_addrs.clone(),
+        features: if config.ipv6_only { FEATURE_IPV6_ONLY } else { 0 },
         bind_port: config.bind_port,
     }
 }

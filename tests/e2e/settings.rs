@@ -2,7 +2,7 @@
 
 use ray_tests::lab::{LabConfig, Output};
 
-use crate::support::{PATIENCE, address, network_in, pings, ray, start, status, tool, until};
+use crate::support::{PATIENCE, address, member, network_in, pings, ray, start, status, tool, until};
 
 #[test]
 fn queues_mtu_and_offload_are_as_set_and_bulk_data_crosses_whole() {
@@ -40,6 +40,11 @@ fn a_host_without_mesh_ipv4_is_reached_by_ipv6() {
     config.node("n2").helper_toml = "prefix_v4 = \"none\"\n".to_owned();
     let lab = network_in(start(config), 2);
     assert!(status(&lab, "n2")["tun"]["v4"].is_null());
+    for node in ["n1", "n2"] {
+        until(PATIENCE, "both know that n2 has no IPv4", || member(&lab, node, "n2")["v4"].is_null());
+        let resolved = tool(&lab, node, &["resolve", "n2.home.ray", "A", "--dns", "200::53"]);
+        assert_eq!(resolved.stdout.trim(), "", "{node} names an address that nobody holds");
+    }
     let routes = lab.exec("n2", &["cat", "/proc/net/route"]).unwrap().stdout;
     assert!(!routes.contains("ray0"), "{routes}");
     let (n1, n2) = (address(&lab, "n2", "n1", "v6"), address(&lab, "n1", "n2", "v6"));

@@ -51,6 +51,8 @@ pub struct MeshSettings {
     /// Pkarr servers; `None` = the iroh project's.
     pub discovery: Option<Vec<String>>,
     pub external_addrs: Vec<SocketAddr>,
+    /// Feature bits to name to peers.
+    pub features: u32,
     /// 0 = any.
     pub bind_port: u16,
 }
@@ -66,6 +68,7 @@ pub struct Mesh {
     gate: Gate,
     dialler: Arc<Dialler>,
     closing: Arc<AtomicBool>,
+    features: u32,
     events: mpsc::Sender<MeshEvent>,
     on_link: OnLink,
 }
@@ -114,6 +117,7 @@ impl Mesh {
             gate,
             dialler: Arc::default(),
             closing: Arc::default(),
+            features: settings.features,
             events,
             on_link,
         };
@@ -197,7 +201,7 @@ impl Mesh {
     /// Turns a connection into a link and watches over it.
     fn adopt(&self, connection: Connection) {
         let (on_link, links) = (self.on_link.clone(), self.links.clone());
-        let (link, conversation) = Link::run(connection, self.events.clone(), move |link| {
+        let (link, conversation) = Link::run(connection, self.features, self.events.clone(), move |link| {
             tracing::info!(peer = %link.peer().short(), "link up");
             on_link(link.clone());
         });

@@ -35,8 +35,6 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 /// No handle was announced by the peer yet: nothing may be sent.
 const NO_HANDLE: u32 = u32::MAX;
-/// Optional abilities that this release has: none.
-const FEATURES: u32 = 0;
 
 /// The one connection to a peer device.
 pub struct Link {
@@ -50,8 +48,9 @@ pub struct Link {
     rx_handles: ArcSwap<BTreeSet<u16>>,
     tx_bytes: AtomicU64,
     rx_bytes: AtomicU64,
-    /// Whether the peer has spoken.
+    /// Whether the peer has spoken, and the features that it named.
     greeted: AtomicBool,
+    features: AtomicU32,
     ended: AtomicBool,
 }
 
@@ -84,6 +83,7 @@ impl Link {
     /// messages in both directions. `up` is called when the peer has spoken.
     pub(super) fn run(
         connection: Connection,
+        own_features: u32,
         events: mpsc::Sender<MeshEvent>,
         up: impl FnOnce(&Arc<Self>) + Send + 'static,
     ) -> (Arc<Self>, impl Future<Output = Result<(), MeshError>> + Send) {
@@ -98,9 +98,10 @@ impl Link {
             tx_bytes: AtomicU64::new(0),
             rx_bytes: AtomicU64::new(0),
             greeted: AtomicBool::new(false),
+            features: AtomicU32::new(0),
             ended: AtomicBool::new(false),
         });
-        (link.clone(), converse(link, queue, events, up))
+        (link.clone(), converse(link, own_features, queue, events, up))
     }
 
     pub fn peer(&self) -> PeerId {
@@ -114,6 +115,11 @@ impl Link {
     /// Whether the peer has spoken: until then it may still turn us away.
     pub fn has_greeted(&self) -> bool {
         self.greeted.load(Ordering::Acquire)
+    }
+
+    /// Whether the peer named this feature bit.
+    pub fn has_feature(&self, bit: u32) -> bool {
+        self.features.load(Ordering::Acquire) & bit != 0
     }
 
     /// Whether the peer has closed because we are on no roster of its.
@@ -240,6 +246,7 @@ impl fmt::Debug for Link {
 
 async fn converse(
     link: Arc<Link>,
+    own_features: u32,
     queue: mpsc::Receiver<Outgoing>,
     events: mpsc::Sender<MeshEvent>,
     up: impl FnOnce(&Arc<Link>) + Send,
@@ -247,7 +254,7 @@ async fn converse(
     let lost = |error: iroh::endpoint::ConnectionError| MeshError::Lost(error.to_string());
     let hello = LinkMessage::Hello {
         version: wire::VERSION,
-        features: FEATURES,
+        features: own_features,
         release: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let greeting = async {
@@ -261,7 +268,7 @@ async fn converse(
     };
     let (tx, rx, first) = timeout(HELLO_TIMEOUT, greeting).await.map_err(|_| MeshError::Timeout)??;
     match first {
-        LinkMessage::Hello { version: wire::VERSION, .. } => {}
+        LinkMessage::Hello { version: wire::VERSION, features, .. } => link.features.store(features, Ordering::Release),
         LinkMessage::Hello { .. } => return Err(MeshError::Violation("another version of the link protocol")),
         LinkMessage::Networks(_)
         | LinkMessage::Heads { .. }

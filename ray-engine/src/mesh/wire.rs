@@ -10,6 +10,8 @@ use crate::ledger::limits::{ANSWER_ENTRIES_MAX, ENTRY_BYTES_MAX};
 
 /// Version of the messages on a link; [`super::alpn::LINK`] changes when old and new cannot talk.
 pub const VERSION: u16 = 1;
+/// Feature bit: the sender has no IPv4 address in the mesh.
+pub const FEATURE_IPV6_ONLY: u32 = 1;
 /// Heads that one message names. More concurrent heads than that are found in the answers.
 pub const HEADS_MAX: usize = 4096;
 /// An answer of entries of full size, with room for their lengths.

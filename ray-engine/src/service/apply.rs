@@ -12,6 +12,7 @@ use crate::{
     dns::{Host, Zone},
     host::TunnelWanted,
     ident::{PeerId, mesh_v4, mesh_v6},
+    ledger::Member,
     plane::Snapshot,
     route::RouteTable,
 };
@@ -28,7 +29,9 @@ impl Core {
         let claims =
             self.networks.iter().flat_map(|network| network.ledger.roster().members()).filter(|m| m.peer != self.me);
         let routes: RouteTable = claims
-            .flat_map(|m| m.v4.map(|v4| (IpAddr::V4(v4), m.peer)).into_iter().chain([(IpAddr::V6(m.v6), m.peer)]))
+            .flat_map(|m| {
+                self.v4_of(m).map(|v4| (IpAddr::V4(v4), m.peer)).into_iter().chain([(IpAddr::V6(m.v6), m.peer)])
+            })
             .collect();
         self.conflicts.extend(routes.refused().iter().map(|(address, peer)| {
             format!(
@@ -58,6 +61,12 @@ impl Core {
         self.mesh.replace_members(&members);
     }
 
+    /// The IPv4 address at which a member can be reached.
+    pub(super) fn v4_of(&self, member: &Member) -> Option<Ipv4Addr> {
+        let without = if member.peer == self.me { self.ipv6_only } else { self.ipv6_only_peers.contains(&member.peer) };
+        member.v4.filter(|_| !without)
+    }
+
     /// The IPv4 address of this node: what the first network has settled, or the first candidate.
     fn own_v4(&mut self) -> Option<Ipv4Addr> {
         if self.ipv6_only {
@@ -79,7 +88,7 @@ impl Core {
             network.ledger.roster().members().map(|member| Host {
                 host: member.hostname.clone(),
                 network: network.name().clone(),
-                v4: member.v4,
+                v4: self.v4_of(member),
                 v6: member.v6,
             })
         }))

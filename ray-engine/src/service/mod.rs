@@ -131,6 +131,8 @@ struct Core {
     /// Networks whose growth is yet to be announced, and when it will be.
     grown: BTreeSet<RoomId>,
     announce_at: Option<tokio::time::Instant>,
+    /// Peers that said that they have no IPv4 address in the mesh.
+    ipv6_only_peers: BTreeSet<PeerId>,
     last_seen: HashMap<PeerId, Instant>,
     /// Since when a peer is to be linked with.
     wanted_since: HashMap<PeerId, Instant>,
@@ -161,6 +163,7 @@ impl Core {
             announced: HashMap::new(),
             grown: BTreeSet::new(),
             announce_at: None,
+            ipv6_only_peers: BTreeSet::new(),
             last_seen: HashMap::new(),
             wanted_since: HashMap::new(),
             conflicts: Vec::new(),

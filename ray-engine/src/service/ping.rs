@@ -64,7 +64,7 @@ impl Core {
         }
         let snapshot = self.live.snapshot();
         let by_v6 = request.v6 || request.target.parse::<Ipv6Addr>().is_ok();
-        let (source, destination) = match (snapshot.own_v4, member.v4) {
+        let (source, destination) = match (snapshot.own_v4, self.v4_of(member)) {
             (Some(own), Some(theirs)) if !by_v6 => (IpAddr::V4(own), IpAddr::V4(theirs)),
             _ => (IpAddr::V6(snapshot.own_v6), IpAddr::V6(member.v6)),
         };

@@ -72,7 +72,7 @@ impl Core {
             hostname: member.hostname.to_string(),
             fqdn: format!("{}.{}.ray", member.hostname, network.name()),
             endpoint_id: member.peer.to_string(),
-            v4: member.v4,
+            v4: self.v4_of(member),
             v6: member.v6,
             coordinator: member.coordinator,
             me: member.peer == self.me,

@@ -12,7 +12,7 @@ use crate::{
     ledger::{self, EntryError, EntryId, VerifiedEntry, limits::ANSWER_ENTRIES_MAX},
     mesh::{
         Link,
-        wire::{HEADS_MAX, LinkMessage, SharedNetwork},
+        wire::{FEATURE_IPV6_ONLY, HEADS_MAX, LinkMessage, SharedNetwork},
     },
 };
 
@@ -25,7 +25,15 @@ impl Core {
     pub(super) fn greet(&mut self, link: &Arc<Link>) {
         self.told.remove(&link.peer());
         self.announced.remove(&link.peer());
+        let changed = if link.has_feature(FEATURE_IPV6_ONLY) {
+            self.ipv6_only_peers.insert(link.peer())
+        } else {
+            self.ipv6_only_peers.remove(&link.peer())
+        };
         self.tell(link);
+        if changed {
+            self.apply();
+        }
     }
 
     pub(super) fn link_down(&mut self, link: &Arc<Link>) {
