@@ -110,6 +110,23 @@ fn who_comes_back_to_members_that_did_not_hear_of_its_leaving_stays() {
 }
 
 #[test]
+fn a_node_that_was_away_catches_up_over_several_answers() {
+    let lab = network_in(hosts(3), 2);
+    lab.stop_process("n2", Some(Process::Engine)).unwrap();
+    // More than one answer holds.
+    let many = "for i in $(seq 520); do ray invite home -q > /dev/null || exit 1; done";
+    let minted = lab.exec_within(PATIENCE * 4, "n1", &["sh", "-c", many]).unwrap();
+    assert_eq!(minted.code(), 0, "{}", minted.stderr);
+    lab.start_process("n2", Some(Process::Engine)).unwrap();
+    all_online(&lab, 2);
+    // n2 can let somebody in by the last invite only when it holds everything that this rests on.
+    let code = invite(&lab, "n1", &[]);
+    lab.node("n1").stop().unwrap();
+    ray(&lab, "n3", &["join", &code]);
+    assert_eq!(members(&lab, "n3").len(), 3);
+}
+
+#[test]
 fn a_join_refused_for_its_name_uses_nothing_up() {
     let lab = hosts(3);
     ray(&lab, "n1", &["create", "home"]);

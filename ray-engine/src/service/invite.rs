@@ -49,7 +49,7 @@ impl Core {
             Action::MintInvite { invite: invite.key(), uses: request.uses, expires, hostname: hostname.clone() };
         let entry = network.ledger.author(&self.key, action, now()).map_err(|error| failure::author(&name, &error))?;
         self.take_entries(room, vec![entry.clone()]).map_err(|error| failure::store(&error))?;
-        self.publish(room, &entry);
+        self.publish(room, &[entry]);
         Ok(InviteReply {
             code: invite.to_string(),
             network: name,

@@ -136,24 +136,19 @@ impl Core {
     /// The member's side, second step: records the joiner's redeem entry, and before it the entry by which the joiner left
     /// earlier, if this member has not heard of that.
     pub(super) fn seat(&mut self, peer: PeerId, room: RoomId, entries: &[Vec<u8>]) -> Result<(), JoinRefusal> {
-        let mut entries =
-            entries.iter().map(|bytes| ledger::verify(bytes, room)).collect::<Result<Vec<_>, _>>().map_err(
-                |error| {
-                    tracing::warn!(peer = %peer.short(), %error, "a joiner's entry does not verify");
-                    JoinRefusal::EntryInvalid
-                },
-            )?;
-        let redeem = entries.pop().ok_or(JoinRefusal::EntryInvalid)?;
-        let Action::Redeem { invite, .. } = redeem.action() else { return Err(JoinRefusal::EntryInvalid) };
-        let invite = *invite;
-        let leaves = entries.iter().all(|entry| *entry.action() == Action::Leave && entry.author() == peer);
-        if redeem.author() != peer || !leaves {
+        let verified: Result<Vec<_>, _> = entries.iter().map(|bytes| ledger::verify(bytes, room)).collect();
+        let entries = verified.map_err(|error| {
+            tracing::warn!(peer = %peer.short(), %error, "a joiner's entry does not verify");
+            JoinRefusal::EntryInvalid
+        })?;
+        let (redeem, leaves) = entries.split_last().ok_or(JoinRefusal::EntryInvalid)?;
+        let Action::Redeem { invite, .. } = *redeem.action() else { return Err(JoinRefusal::EntryInvalid) };
+        if redeem.author() != peer || leaves.iter().any(|e| *e.action() != Action::Leave || e.author() != peer) {
             return Err(JoinRefusal::EntryInvalid);
         }
         let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
         network.ledger.check_invite(&invite, now()).map_err(refusal)?;
-        self.take_entries(room, entries).map_err(|_| JoinRefusal::Internal)?;
-        self.take_entries(room, vec![redeem.clone()]).map_err(|_| JoinRefusal::Internal)?;
+        self.take_entries(room, entries.clone()).map_err(|_| JoinRefusal::Internal)?;
         let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
         let Some(member) = network.ledger.roster().get(&peer) else {
             return Err(network
@@ -162,7 +157,7 @@ impl Core {
                 .map_or_else(refusal, |_| JoinRefusal::EntryInvalid));
         };
         tracing::info!(network = %network.name(), host = %member.hostname, peer = %peer.short(), "seated a member");
-        self.publish(room, &redeem);
+        self.publish(room, &entries);
         self.apply();
         Ok(())
     }

@@ -14,7 +14,7 @@ impl Core {
         let told = self.linked_members(room).len();
         // On disk first: a crash from here on finds this node off the roster and forgets the network at the next start.
         self.take_entries(room, vec![entry.clone()]).map_err(|error| failure::store(&error))?;
-        self.publish(room, &entry);
+        self.publish(room, &[entry]);
         tokio::task::block_in_place(|| self.remove_network(room)).map_err(|error| failure::store(&error))?;
         self.apply();
         Ok(LeaveReply { name, told: u32::try_from(told).unwrap_or(u32::MAX) })

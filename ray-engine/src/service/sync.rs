@@ -65,10 +65,11 @@ impl Core {
         self.address(link);
     }
 
-    /// Hands an entry of our own making, or of a joiner that we seated, to the linked members at once: nobody else has it.
-    pub(super) fn publish(&self, room: RoomId, entry: &VerifiedEntry) {
+    /// Hands entries of our own making, or of a joiner that we seated, to the linked members at once: nobody else has them.
+    pub(super) fn publish(&self, room: RoomId, entries: &[VerifiedEntry]) {
+        let entries: Vec<Vec<u8>> = entries.iter().map(|entry| entry.bytes().to_vec()).collect();
         for link in self.linked_members(room) {
-            link.say(LinkMessage::Entries { room: room.0, entries: vec![entry.bytes().to_vec()] });
+            link.say(LinkMessage::Entries { room: room.0, entries: entries.clone() });
         }
     }
 
@@ -176,17 +177,19 @@ impl Core {
                 }
             }
         }
+        let unknown = verified.len();
         // An error has been told and undone where it arose.
-        if !self.take_entries(room, verified).unwrap_or(false) {
-            return;
-        }
-        // A full answer, or one whose entries wait for others, has more behind it.
+        let grew = self.take_entries(room, verified).unwrap_or(false);
+        // A full answer has more behind it, and entries that wait for others show that there is more.
         if let Some(network) = self.network(room)
+            && unknown > 0
             && (entries.len() == ANSWER_ENTRIES_MAX || network.ledger.pending_len() > 0)
         {
             link.say(LinkMessage::Want { room: room.0, have: network.heads() });
         }
-        self.announce(room);
-        self.apply();
+        if grew {
+            self.announce(room);
+            self.apply();
+        }
     }
 }
