@@ -18,7 +18,8 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Each answer came from the peer's kernel, through its device and the link. This
-host's own device is not crossed: use ping(8) for that. Ends with 0 when at least one came, else with 1.
+host's own device is not crossed: use ping(8) for that.
+Ends with 0 when at least one came, else with 1.
 
 Examples:
   ray ping bob
