@@ -23,7 +23,7 @@ pub(crate) struct Invite {
     /// How many hosts it lets in
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     uses: u32,
-    /// How long it is valid: 30m, 12h, 7d, at most 366d
+    /// Valid for 30m, 12h, 7d, at most 366d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = parse_seconds)]
     expires: u64,
     /// The name that the joiner gets, whatever it asks for
