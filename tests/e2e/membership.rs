@@ -110,6 +110,26 @@ fn who_comes_back_to_members_that_did_not_hear_of_its_leaving_stays() {
 }
 
 #[test]
+fn who_left_unheard_is_dialled_at_leisure_and_seen_no_more() {
+    let lab = network(2);
+    lab.link_down("n1").unwrap();
+    ray(&lab, "n2", &["leave", "home", "-y"]);
+    // n1 sees it gone before the cable is back, so that it cannot hear of it late.
+    until(PATIENCE, "n1 sees n2 offline", || member(&lab, "n1", "n2")["state"] == "offline");
+    lab.link_up("n1").unwrap();
+    let last_seen = || member(&lab, "n1", "n2")["last_seen_s"].as_u64().unwrap_or_default();
+    let sent = || lab.exec("n1", &["cat", "/sys/class/net/eth0/statistics/tx_packets"]).unwrap().stdout;
+    let packets = || sent().trim().parse::<u64>().unwrap();
+    let start = last_seen();
+    until(PATIENCE, "some time has passed with the cable in", || last_seen() >= start + 3);
+    let before = packets();
+    until(PATIENCE, "more time has passed", || last_seen() >= start + 13);
+    // A dial costs a few dozen packets and its back-off grows to 8 s; a loop without one sends thousands.
+    assert!(packets() - before < 1000, "{} packets", packets() - before);
+    assert_eq!(member(&lab, "n1", "n2")["state"], "offline");
+}
+
+#[test]
 fn a_node_that_was_away_catches_up_over_several_answers() {
     let lab = network_in(hosts(3), 2);
     lab.stop_process("n2", Some(Process::Engine)).unwrap();

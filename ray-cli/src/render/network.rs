@@ -35,7 +35,7 @@ pub(crate) fn left(left: &LeaveReply, palette: Palette) -> String {
         0 => format!("left {name}; no other member was reachable to hear of it\n"),
         told => {
             let members = counted(usize::try_from(told).unwrap_or(usize::MAX), "member");
-            format!("left {name}; told {members}, who will tell the others\n")
+            format!("left {name}; word of it is on its way to {members}\n")
         }
     }
 }

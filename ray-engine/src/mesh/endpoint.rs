@@ -226,7 +226,8 @@ impl Mesh {
                 }
             }
             links.leave(&link);
-            if link.end() && events.send(MeshEvent::LinkDown(link)).await.is_err() {
+            // A link whose peer never spoke was not up, and nobody was told that it was.
+            if link.has_greeted() && events.send(MeshEvent::LinkDown(link)).await.is_err() {
                 tracing::debug!("a link ended while the engine shuts down");
             }
         });

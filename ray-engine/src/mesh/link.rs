@@ -51,7 +51,6 @@ pub struct Link {
     /// Whether the peer has spoken, and the features that it named.
     greeted: AtomicBool,
     features: AtomicU32,
-    ended: AtomicBool,
 }
 
 enum Outgoing {
@@ -99,7 +98,6 @@ impl Link {
             rx_bytes: AtomicU64::new(0),
             greeted: AtomicBool::new(false),
             features: AtomicU32::new(0),
-            ended: AtomicBool::new(false),
         });
         (link.clone(), converse(link, own_features, queue, events, up))
     }
@@ -230,11 +228,6 @@ impl Link {
             _ => LinkPath::Unsettled,
         };
         (kind, path.rtt())
-    }
-
-    /// Marks the link as reported gone; true the first time.
-    pub(super) fn end(&self) -> bool {
-        !self.ended.swap(true, Ordering::AcqRel)
     }
 }
 

@@ -28,9 +28,10 @@ impl Network {
         self.ledger.roster().is_member(peer)
     }
 
-    /// The last entry by which the member itself gave up its seat.
+    /// The entry by which the member itself gave up its seat, if that is the last that it said here.
     fn leave_of(&self, peer: &PeerId) -> Option<&VerifiedEntry> {
-        self.ledger.entries().filter(|entry| entry.author() == *peer && *entry.action() == Action::Leave).last()
+        let last = self.ledger.entries().filter(|entry| entry.author() == *peer).last()?;
+        (*last.action() == Action::Leave).then_some(last)
     }
 
     /// As many heads as a message holds.

@@ -60,7 +60,7 @@ pub struct JoinReply {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct LeaveReply {
     pub name: String,
-    /// Members that were linked and told; others learn it from these.
+    /// Members that were linked, and that word was sent to; others learn it from these.
     pub told: u32,
 }
 
