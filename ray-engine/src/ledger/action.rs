@@ -11,51 +11,116 @@ use crate::ident::{Hostname, NetworkName, PeerId, UnixTime};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Begins the network and names its first coordinator. Signed by the network key, without parents.
-    Genesis { name: NetworkName, founder: PeerId, hostname: Hostname },
+    Genesis {
+        name: NetworkName,
+        founder: PeerId,
+        hostname: Hostname,
+    },
     /// Lets whoever holds the secret half of `invite` join, `uses` times.
-    MintInvite { invite: InviteKey, uses: u32, expires: UnixTime, hostname: Option<Hostname> },
+    MintInvite {
+        invite: InviteKey,
+        uses: u32,
+        expires: UnixTime,
+        hostname: Option<Hostname>,
+    },
     /// Seats a joiner by an invite. Signed by the member that let it in; `proof` is the invite key's signature.
-    Redeem { invite: InviteKey, joiner: PeerId, hostname: Hostname, after: Option<EntryId>, proof: [u8; 64] },
+    Redeem {
+        invite: InviteKey,
+        joiner: PeerId,
+        hostname: Hostname,
+        after: Option<EntryId>,
+        proof: [u8; 64],
+    },
     /// Seats a member by a coordinator's word.
-    Admit { member: PeerId, hostname: Hostname },
+    Admit {
+        member: PeerId,
+        hostname: Hostname,
+    },
     /// Gives up the author's own seat.
     Leave,
     /// Seats a joiner in an open network. Signed by the member that let it in; `consent` is the joiner's signature.
-    Welcome { joiner: PeerId, hostname: Hostname, after: Option<EntryId>, consent: [u8; 64] },
+    Welcome {
+        joiner: PeerId,
+        hostname: Hostname,
+        after: Option<EntryId>,
+        consent: [u8; 64],
+    },
     /// Takes a member's seat away, for good unless it is admitted again.
-    Remove { member: PeerId },
+    Remove {
+        member: PeerId,
+    },
     /// Makes a member a coordinator.
-    Grant { member: PeerId },
+    Grant {
+        member: PeerId,
+    },
     /// Makes a coordinator a plain member.
-    Revoke { member: PeerId },
+    Revoke {
+        member: PeerId,
+    },
     /// Closes an invite.
-    RevokeInvite { invite: InviteKey },
+    RevokeInvite {
+        invite: InviteKey,
+    },
     /// Gives a member another host name.
-    Rename { member: PeerId, hostname: Hostname },
+    Rename {
+        member: PeerId,
+        hostname: Hostname,
+    },
     /// Says who may enter without an invite.
-    SetMode { mode: Mode },
+    SetMode {
+        mode: Mode,
+    },
     /// Begins an epoch: what is published from now on is encrypted with the key that `commitment` is the hash of.
-    RotateEpoch { commitment: [u8; 32] },
+    RotateEpoch {
+        commitment: [u8; 32],
+    },
     /// Replaces the key that signs the discovery record.
-    Rekey { discovery: [u8; 32] },
+    Rekey {
+        discovery: [u8; 32],
+    },
     /// Has members removed that were not seen for so many seconds; 0 = never.
-    SetEphemeral { seconds: u32 },
+    SetEphemeral {
+        seconds: u32,
+    },
     /// Confirms and orders all that its author knows.
-    Checkpoint { digest: [u8; 32] },
+    Checkpoint {
+        digest: [u8; 32],
+    },
     /// Ends the network.
     Dissolve,
     /// Says that the author is a device of the user who signed.
-    CertifyDevice { user: UserKey, signature: [u8; 64] },
+    CertifyDevice {
+        user: UserKey,
+        signature: [u8; 64],
+    },
     /// Says that a device is no longer the user's who signed.
-    RevokeDevice { user: UserKey, device: PeerId, signature: [u8; 64] },
-    GroupAdd { group: GroupName, member: PeerId },
-    GroupRemove { group: GroupName, member: PeerId },
+    RevokeDevice {
+        user: UserKey,
+        device: PeerId,
+        signature: [u8; 64],
+    },
+    GroupAdd {
+        group: GroupName,
+        member: PeerId,
+    },
+    GroupRemove {
+        group: GroupName,
+        member: PeerId,
+    },
     /// Proposes a firewall rule to the nodes in scope.
-    Suggest { scope: Scope, rule: RuleText },
+    Suggest {
+        scope: Scope,
+        rule: RuleText,
+    },
     /// Takes a suggestion back.
-    Withdraw { suggestion: EntryId },
+    Withdraw {
+        suggestion: EntryId,
+    },
     /// Said by a newer program. Kept and passed on, without effect here.
-    Unknown { tag: u16, body: Vec<u8> },
+    Unknown {
+        tag: u16,
+        body: Vec<u8>,
+    },
 }
 
 /// Who may enter a network without an invite.

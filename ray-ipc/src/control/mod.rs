@@ -8,14 +8,7 @@ mod error;
 mod reply;
 mod request;
 
-pub use self::{
-    error::{ErrorCode, ErrorReply},
-    reply::{
-        DropCount, EngineInfo, HelperState, InviteReply, JoinReply, LeaveReply, MemberState, MemberStatus,
-        NetworkReply, NetworkStatus, PathState, PingReply, PingSummary, Reply, StatusReply, TunStatus, UpReply,
-    },
-    request::{CreateRequest, InviteRequest, JoinRequest, LeaveRequest, PingRequest, Request},
-};
+pub use self::{error::*, reply::*, request::*};
 
 use bincode::{Decode, Encode};
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bincode::{Decode, Encode};
 
-use super::ErrorReply;
+use super::{ErrorReply, NetworkMode};
 
 /// One message of an answer.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -24,13 +24,177 @@ pub enum Reply {
     PingDone(PingSummary),
     Version(EngineInfo),
     Error(ErrorReply),
+    /// The network is not entered yet: a coordinator has been asked to let this node in.
+    Waiting(WaitingReply),
+    Invites(InvitesReply),
+    InviteRevoked(InviteStatus),
+    Requests(RequestsReply),
+    /// Somebody was let in.
+    Accepted(MemberReply),
+    Denied(MemberReply),
+    Kicked(MemberReply),
+    Nuked(NukeReply),
+    Ephemeral(EphemeralReply),
+    Renamed(MemberReply),
+    Granted(MemberReply),
+    Revoked(MemberReply),
+    Coordinators(CoordinatorsReply),
+    /// One entry of a network's history, oldest first; more follow.
+    LogEntry(Box<LogEntry>),
+    /// All entries are told.
+    LogDone(LogDone),
+    Rekeyed(RekeyReply),
+    Mode(ModeReply),
 }
 
 impl Reply {
     /// Whether nothing follows.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Ping(_))
+        !matches!(self, Self::Ping(_) | Self::LogEntry(_))
     }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct WaitingReply {
+    pub room_id: String,
+    pub hostname: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct InvitesReply {
+    pub network: String,
+    pub invites: Vec<InviteStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct InviteStatus {
+    /// The public half, lower-case hex.
+    pub key: String,
+    pub network: String,
+    /// `u32::MAX` = any number.
+    pub uses: u32,
+    pub used: u32,
+    /// Unix time, seconds.
+    pub expires_at: u64,
+    pub hostname: Option<String>,
+    /// Host name of the member that minted it, or its endpoint id if it has left.
+    pub minted_by: String,
+    pub state: InviteState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub enum InviteState {
+    Open,
+    UsedUp,
+    Expired,
+    Revoked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RequestsReply {
+    pub network: String,
+    pub requests: Vec<JoinAsked>,
+}
+
+/// Somebody who wants to be a member.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct JoinAsked {
+    pub endpoint_id: String,
+    /// The host name it wishes to have.
+    pub hostname: String,
+    /// Unix time, seconds, of the first time it asked.
+    pub asked_at: u64,
+}
+
+/// The member that something was done to.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct MemberReply {
+    pub network: String,
+    pub endpoint_id: String,
+    /// Its host name, afterwards where there is one.
+    pub hostname: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct NukeReply {
+    pub network: String,
+    /// Members that were linked, and that word was sent to; others learn it from these.
+    pub told: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct EphemeralReply {
+    pub network: String,
+    /// 0 = off.
+    pub seconds: u32,
+    pub changed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct CoordinatorsReply {
+    pub network: String,
+    /// The most senior first.
+    pub coordinators: Vec<CoordinatorStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct CoordinatorStatus {
+    pub endpoint_id: String,
+    pub hostname: String,
+    /// Who granted it; absent for the founder and for one that succeeded.
+    pub granted_by: Option<String>,
+    /// Unix time, seconds, as the granting node said.
+    pub since: u64,
+    pub me: bool,
+}
+
+/// One entry of a network's history.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct LogEntry {
+    /// Entry id, lower-case hex.
+    pub id: String,
+    /// Unix time, seconds, as the author said.
+    pub time: u64,
+    pub author_id: String,
+    /// Host name of the author then or at any time; its short endpoint id if it never had one.
+    pub author: String,
+    /// Stable name of the action, as in `mint-invite`.
+    pub action: String,
+    /// What was done, in plain words.
+    pub text: String,
+    pub effect: LogEffect,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum LogEffect {
+    Counted,
+    /// It stands in the history and changed nothing; why, in plain words.
+    NoEffect {
+        reason: String,
+    },
+    /// Said by a newer release that this one does not understand.
+    Unknown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct LogDone {
+    pub network: String,
+    pub entries: u32,
+    /// Entries that no checkpoint confirms yet.
+    pub unconfirmed: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RekeyReply {
+    pub network: String,
+    /// The key at which the network's record is found from now on; it serves as room id in `ray join`.
+    pub discovery_key: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ModeReply {
+    pub network: String,
+    pub mode: NetworkMode,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -95,6 +259,8 @@ pub struct StatusReply {
     pub networks: Vec<NetworkStatus>,
     /// Packets dropped since start, by reason; reasons that never occurred are left out.
     pub drops: Vec<DropCount>,
+    /// Networks that this node has asked to be let into.
+    pub waiting: Vec<WaitingReply>,
     /// Things a user should know, in plain words.
     pub warnings: Vec<String>,
 }
@@ -128,6 +294,45 @@ pub struct NetworkStatus {
     pub coordinator: bool,
     /// Every member, this node included, by host name.
     pub members: Vec<MemberStatus>,
+    pub mode: NetworkMode,
+    pub standing: Standing,
+    /// Seconds without a sign of life after which a member is removed; 0 = never.
+    pub ephemeral_s: u32,
+    /// Entries of the ledger, and those of them that no checkpoint confirms yet.
+    pub entries: u32,
+    pub unconfirmed: u32,
+    /// Entries of newer releases, without effect here.
+    pub unknown_entries: u32,
+    /// Nodes that ask to be let in, as far as this node knows.
+    pub requests: u32,
+    pub publication: PublicationStatus,
+}
+
+/// What this node is in a network.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub enum Standing {
+    Member,
+    /// It was removed, or its seat went to somebody else when a split healed; how, in plain words.
+    Out {
+        reason: String,
+    },
+    /// The network was ended; by whom.
+    Ended {
+        by: String,
+    },
+}
+
+/// Where the network's record and blob are.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct PublicationStatus {
+    /// The key at which the record is found.
+    pub discovery_key: String,
+    /// Whether this node publishes it.
+    pub publisher: bool,
+    /// Seconds since this node last published, or found, a record that is good.
+    pub seen_s: Option<u64>,
+    /// Why the last attempt failed.
+    pub error: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
