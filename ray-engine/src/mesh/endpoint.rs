@@ -8,20 +8,26 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use iroh::{
     Endpoint, EndpointAddr, EndpointId, RelayMap, RelayMode, RelayUrl, SecretKey, TransportAddr,
     address_lookup::{AddrFilter, PkarrPublisher, PkarrResolver},
-    endpoint::{Builder, Connection, Incoming, QuicTransportConfig, VarInt, presets},
+    endpoint::{Builder, Connection, Incoming, IncomingAddr, QuicTransportConfig, VarInt, presets},
 };
 use tokio::{
     sync::{Semaphore, mpsc},
     time::timeout,
 };
 
-use super::{Link, Links, MeshError, MeshEvent, alpn, close, dial::Dialler, gate::Gate, join};
+use super::{
+    Link, Links, MeshError, MeshEvent, alpn, close,
+    dial::Dialler,
+    doorkeeper::{Doorkeeper, Source},
+    gate::Gate,
+    join::Reception,
+};
 use crate::ident::{PeerId, is_mesh_address};
 
 /// A silent peer is gone after this; status tells within 15 s.
@@ -32,8 +38,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const INITIAL_MTU: u16 = 1400;
 /// Datagrams under way in one connection, in bytes, each direction: 20 ms at 1 Gbit/s.
 const DATAGRAM_BUFFER: usize = 2_500_000;
-/// Connections of strangers that are served at once; one more is turned away.
-const JOINS_MAX: usize = 32;
 /// An orderly end waits so long for peers that do not answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
@@ -236,7 +240,7 @@ impl Mesh {
 
 async fn accept_all(mesh: Mesh) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    let joins = Arc::new(Semaphore::new(JOINS_MAX));
+    let (doorkeeper, reception) = (Doorkeeper::default(), Reception::new(mesh.events.clone()));
     while let Some(incoming) = mesh.endpoint.accept().await {
         if mesh.closing.load(Ordering::Acquire) {
             incoming.ignore();
@@ -253,32 +257,39 @@ async fn accept_all(mesh: Mesh) {
             incoming.refuse();
             continue;
         };
-        let (mesh, joins) = (mesh.clone(), joins.clone());
+        let (mesh, doorkeeper, reception) = (mesh.clone(), doorkeeper.clone(), reception.clone());
+        let source = match incoming.remote_addr() {
+            IncomingAddr::Ip(addr) => Source::of(addr.ip()),
+            // Whatever is no address is as good as a relay: it says nothing about who comes.
+            _ => Source::Relay,
+        };
         tokio::spawn(async move {
             let accepted = accept_one(incoming).await;
             drop(permit);
-            match accepted {
-                Ok(connection) => serve(&mesh, connection, &joins).await,
-                Err(error) => tracing::debug!(%error, "accepting a connection"),
+            let connection = match accepted {
+                Ok(connection) => connection,
+                Err(error) => return tracing::debug!(%error, "accepting a connection"),
+            };
+            let alpn = connection.alpn();
+            if alpn == alpn::LINK {
+                mesh.adopt(connection);
+            } else if let Some(_slot) = doorkeeper.admit(connection_peer(&connection), source, Instant::now()) {
+                reception.serve(connection).await;
+            } else {
+                connection.close(VarInt::from_u32(close::BUSY), b"busy");
             }
         });
     }
+}
+
+fn connection_peer(connection: &Connection) -> PeerId {
+    PeerId(*connection.remote_id().as_bytes())
 }
 
 async fn accept_one(incoming: Incoming) -> Result<Connection, MeshError> {
     let accepting = incoming.accept().map_err(|error| MeshError::Lost(error.to_string()))?;
     let accepted = timeout(HANDSHAKE_TIMEOUT, accepting).await.map_err(|_| MeshError::Timeout)?;
     accepted.map_err(|error| MeshError::Lost(error.to_string()))
-}
-
-async fn serve(mesh: &Mesh, connection: Connection, joins: &Semaphore) {
-    if connection.alpn() == alpn::LINK {
-        mesh.adopt(connection);
-    } else if let Ok(_permit) = joins.try_acquire() {
-        join::serve(connection, &mesh.events).await;
-    } else {
-        connection.close(VarInt::from_u32(close::BUSY), b"busy");
-    }
 }
 
 fn transport_config() -> QuicTransportConfig {

@@ -17,12 +17,14 @@ use iroh::{
     endpoint::{Connection, ConnectionError, RecvStream, SendDatagramError, SendStream, Side, VarInt},
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{sleep, timeout},
 };
 
 use super::{
-    MeshError, MeshEvent, close, stream,
+    MeshError, MeshEvent, close,
+    event::Credit,
+    stream,
     wire::{self, LinkMessage},
 };
 use crate::ident::PeerId;
@@ -33,8 +35,15 @@ const OUTBOX_MAX: usize = 64;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an orderly end waits for the peer to have read everything.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Bytes of one peer's messages that are being read or wait for the service: one message of full size, or several small
+/// ones. Whoever sends more waits alone.
+const CREDIT_BYTES: u32 = 2 * 1024 * 1024;
+/// What the smallest message costs, so that no peer has more than 16 waiting.
+const MESSAGE_COST_MIN: u32 = CREDIT_BYTES / 16;
 /// No handle was announced by the peer yet: nothing may be sent.
 const NO_HANDLE: u32 = u32::MAX;
+
+const _: () = assert!(wire::MESSAGE_MAX <= CREDIT_BYTES as usize);
 
 /// The one connection to a peer device.
 pub struct Link {
@@ -266,7 +275,11 @@ async fn converse(
         LinkMessage::Networks(_)
         | LinkMessage::Heads { .. }
         | LinkMessage::Want { .. }
-        | LinkMessage::Entries { .. } => {
+        | LinkMessage::Entries { .. }
+        | LinkMessage::KeyWant { .. }
+        | LinkMessage::Keys { .. }
+        | LinkMessage::Knock { .. }
+        | LinkMessage::Denied { .. } => {
             return Err(MeshError::Violation("no hello"));
         }
     }
@@ -282,10 +295,14 @@ async fn converse(
 }
 
 async fn listen(link: &Arc<Link>, mut rx: RecvStream, events: &mpsc::Sender<MeshEvent>) -> Result<(), MeshError> {
+    let credit = Arc::new(Semaphore::new(CREDIT_BYTES as usize));
     loop {
-        let message = stream::recv::<{ wire::MESSAGE_MAX }, _>(&mut rx).await?;
-        // A full queue makes the peer wait: its flow-control window is not opened again until we have read.
-        if events.send(MeshEvent::Message { link: link.clone(), message }).await.is_err() {
+        let length = stream::recv_length::<{ wire::MESSAGE_MAX }>(&mut rx).await?;
+        let cost = u32::try_from(length).unwrap_or(CREDIT_BYTES).clamp(MESSAGE_COST_MIN, CREDIT_BYTES);
+        // Before a byte is read: the peer's flow-control window is not opened again while it has no credit.
+        let Ok(permit) = credit.clone().acquire_many_owned(cost).await else { return Ok(()) };
+        let message = stream::recv_body::<{ wire::MESSAGE_MAX }, _>(&mut rx, length).await?;
+        if events.send(MeshEvent::Message { link: link.clone(), message, credit: Credit(permit) }).await.is_err() {
             return Ok(());
         }
     }
