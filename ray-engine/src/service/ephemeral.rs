@@ -19,7 +19,7 @@ impl Core {
         if (1..SECONDS_MIN).contains(&seconds) {
             return Err(failure::usage(
                 format!("removing idle members of {network} after {seconds} s: less than {SECONDS_MIN} s"),
-                format!("give {SECONDS_MIN} s or more, or turn it off: ray ephemeral {network} off"),
+                format!("give {SECONDS_MIN} s or more, or turn it off: ray ephemeral off {network}"),
             ));
         }
         self.governed(Some(&room.to_string()), "decide when idle members are removed")?;

@@ -10,10 +10,8 @@ use crate::{
 
 impl Core {
     pub(super) fn rename(&mut self, request: &RenameRequest) -> Result<MemberReply> {
-        let hostname: Hostname = request
-            .hostname
-            .parse()
-            .map_err(|error| failure::bad_name("host name", &request.hostname, error))?;
+        let hostname: Hostname =
+            request.hostname.parse().map_err(|error| failure::bad_name("host name", &request.hostname, error))?;
         let network = self.entered(request.network.as_deref())?;
         let own = self.me.to_string();
         let member = network.member(request.member.as_deref().unwrap_or(&own))?;
@@ -31,7 +29,8 @@ impl Core {
         if network.ledger.roster().is_coordinator(&self.me) {
             return Ok(());
         }
-        let ask = failure::ask_coordinator(network, &format!("ray hostname {hostname} --member {}", member.hostname));
+        let command = format!("ray hostname {hostname} --member {} --network {}", member.hostname, network.name());
+        let ask = failure::ask_coordinator(network, &command);
         if member.peer != self.me {
             return Err(failure::refused(
                 format!("only a coordinator of {} may rename {}", network.name(), member.hostname),

@@ -1,8 +1,6 @@
 //! `invite list` and `invite revoke`: the invites of a network, without their secrets.
 
-use ray_ipc::control::{
-    ErrorReply, InviteState, InviteStatus, InvitesReply, NetworkRequest, RevokeInviteRequest,
-};
+use ray_ipc::control::{ErrorReply, InviteState, InviteStatus, InvitesReply, NetworkRequest, RevokeInviteRequest};
 
 use super::{Core, Network, Result, failure, now, resolve::ID_DIGITS_MIN};
 use crate::{
@@ -42,7 +40,10 @@ impl Core {
         let text = request.invite.trim();
         if text.get(..CODE_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(CODE_PREFIX)) {
             let code: Invite = text.parse().map_err(|error: ledger::InviteError| {
-                failure::usage(error.to_string(), "copy the whole code, or name the invite by its key (ray invite list)")
+                failure::usage(
+                    error.to_string(),
+                    "copy the whole code, or name the invite by its key (ray invite list)",
+                )
             })?;
             return self.coded_invite(request.network.as_deref(), &code);
         }

@@ -38,7 +38,9 @@ impl Core {
             if coordinates && others().next().is_some() && !others().any(|member| member.coordinator) {
                 return Err(failure::refused(
                     format!("leaving {name}: this node is its last coordinator, and members would remain"),
-                    format!("name who follows (ray leave {name} --successor HOST), or end the network (ray nuke {name})"),
+                    format!(
+                        "name who follows (ray leave {name} --successor HOST), or end the network (ray nuke {name})"
+                    ),
                 ));
             }
             return Ok(None);

@@ -1,6 +1,8 @@
 //! `requests`, `accept` and `deny`: who asks to be let in, and the answer.
 
-use ray_ipc::control::{AcceptRequest, ErrorReply, JoinAsked, MemberReply, MemberRequest, NetworkRequest, RequestsReply};
+use ray_ipc::control::{
+    AcceptRequest, ErrorReply, JoinAsked, MemberReply, MemberRequest, NetworkRequest, RequestsReply,
+};
 
 use super::{
     Core, Knock, Network, Result, failure,

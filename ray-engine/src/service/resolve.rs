@@ -87,11 +87,7 @@ impl Network {
 
     /// What a verb answers about a member.
     pub(super) fn member_reply(&self, peer: &PeerId) -> MemberReply {
-        MemberReply {
-            network: self.name().to_string(),
-            endpoint_id: peer.to_string(),
-            hostname: self.name_of(peer),
-        }
+        MemberReply { network: self.name().to_string(), endpoint_id: peer.to_string(), hostname: self.name_of(peer) }
     }
 
     fn no_member(&self, target: &str) -> ErrorReply {

@@ -13,7 +13,9 @@ impl Core {
         match network.standing(&self.me) {
             Standing::Member => {}
             Standing::Out(reason) => {
-                warnings.push(format!("{name}: this node is no member any more: {reason}; forget it with: ray leave {name}"));
+                warnings.push(format!(
+                    "{name}: this node is no member any more: {reason}; forget it with: ray leave {name}"
+                ));
             }
             Standing::Ended(by) => {
                 warnings.push(format!("{name}: {by} ended the network; forget it with: ray leave {name}"));
