@@ -3,19 +3,30 @@
 //! Order is durability first: verify or sign, persist, take into the ledger, apply, tell others, reply. [`apply`] is the one
 //! place where rosters become policy, links and addresses.
 
+mod admin;
 mod answer;
 mod apply;
 mod create;
+mod ephemeral;
 mod failure;
+mod hostname;
 mod invite;
+mod invites;
 mod join;
+mod kick;
 mod leave;
+mod log;
+mod mode;
 mod network;
+mod nuke;
 mod ping;
+mod rekey;
+mod requests;
 mod resolve;
 mod status;
 mod sync;
 mod tunnel;
+mod warnings;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -196,9 +207,24 @@ impl Core {
             Request::Down => return self.down(answer).await,
             Request::Join(request) => return self.join(request, answer).await,
             Request::Ping(request) => return self.ping(request, answer).await,
+            Request::Log(request) => return self.log(request, answer).await,
             Request::Create(request) => self.create(request).map(Reply::Created),
             Request::Leave(request) => self.leave(&request).map(Reply::Left),
+            Request::Nuke(request) => self.nuke(&request).map(Reply::Nuked),
             Request::Invite(request) => self.invite(request).map(Reply::Invited),
+            Request::Invites(request) => self.invites(&request).map(Reply::Invites),
+            Request::RevokeInvite(request) => self.revoke_invite(&request).map(Reply::InviteRevoked),
+            Request::Requests(request) => self.requests(&request).map(Reply::Requests),
+            Request::Accept(request) => self.accept(&request).map(Reply::Accepted),
+            Request::Deny(request) => self.deny(&request).map(Reply::Denied),
+            Request::Kick(request) => self.kick(&request).map(Reply::Kicked),
+            Request::Ephemeral(request) => self.ephemeral(&request).map(Reply::Ephemeral),
+            Request::Rename(request) => self.rename(&request).map(Reply::Renamed),
+            Request::Grant(request) => self.grant(&request).map(Reply::Granted),
+            Request::Revoke(request) => self.revoke(&request).map(Reply::Revoked),
+            Request::Coordinators(request) => self.coordinators(&request).map(Reply::Coordinators),
+            Request::Rekey(request) => self.replace_network_key(&request).map(Reply::Rekeyed),
+            Request::SetMode(request) => self.set_mode(&request).map(Reply::Mode),
             Request::Status => Ok(Reply::Status(Box::new(self.status()))),
             Request::Version => Ok(Reply::Version(self.engine_info())),
         };

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use nix::unistd::Uid;
 use ray_ipc::control::{
-    DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, StatusReply,
+    DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, PublicationStatus,
+    Standing, StatusReply, WaitingReply,
 };
 
-use super::{Core, Network, tunnel::tun_status};
+use super::{Core, Network, PublicationState, Waiting, mode::shown, tunnel::tun_status};
 use crate::{
     host::TunnelState,
     ledger::Member,
@@ -41,6 +43,7 @@ impl Core {
         if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }
+        warnings.extend(self.networks.iter().flat_map(|network| self.network_warnings(network)));
         let drops = self.live.drops.snapshot().into_iter().filter(|(_, packets)| *packets > 0);
         StatusReply {
             engine: self.engine_info(),
@@ -48,6 +51,7 @@ impl Core {
             wanted_up: self.wanted_up,
             tun,
             underlay: self.mesh.bound_sockets().iter().map(ToString::to_string).collect(),
+            waiting: self.waiting().into_iter().map(waiting_reply).collect(),
             networks: self.networks.iter().map(|network| self.network_status(network)).collect(),
             drops: drops.map(|(reason, packets)| DropCount { reason: reason.to_owned(), packets }).collect(),
             warnings,
@@ -55,15 +59,24 @@ impl Core {
     }
 
     fn network_status(&self, network: &Network) -> NetworkStatus {
-        let roster = network.ledger.roster();
+        let (room, ledger) = (network.room(), &network.ledger);
+        let roster = ledger.roster();
         let mut members: Vec<_> = roster.members().map(|member| self.member_status(network, member)).collect();
         members.sort_by(|a, b| a.hostname.cmp(&b.hostname));
         NetworkStatus {
             name: roster.name.to_string(),
-            room_id: network.room().to_string(),
+            room_id: room.to_string(),
             hostname: roster.get(&self.me).map(|me| me.hostname.to_string()).unwrap_or_default(),
             coordinator: roster.is_coordinator(&self.me),
             members,
+            mode: shown(roster.mode),
+            standing: standing(network.standing(&self.me)),
+            ephemeral_s: roster.ephemeral,
+            entries: count(ledger.len()),
+            unconfirmed: count(ledger.unanchored()),
+            unknown_entries: count(ledger.unknown()),
+            requests: count(self.knocks(room).len()),
+            publication: publication(self.publication(room)),
         }
     }
 
@@ -94,6 +107,31 @@ impl Core {
         }
         MemberState::Offline { last_seen_s: last_seen.map(|ago| ago.as_secs()) }
     }
+}
+
+fn waiting_reply(waiting: Waiting) -> WaitingReply {
+    WaitingReply { room_id: waiting.room.to_string(), hostname: waiting.hostname.to_string() }
+}
+
+fn standing(standing: super::Standing) -> Standing {
+    match standing {
+        super::Standing::Member => Standing::Member,
+        super::Standing::Out(reason) => Standing::Out { reason },
+        super::Standing::Ended(by) => Standing::Ended { by },
+    }
+}
+
+fn publication(state: PublicationState) -> PublicationStatus {
+    PublicationStatus {
+        discovery_key: HEXLOWER.encode(&state.discovery),
+        publisher: state.publisher,
+        seen_s: state.seen.map(|seen| seen.elapsed().as_secs()),
+        error: state.error,
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn online(link: &Link) -> MemberState {
