@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     ident::{Hostname, PeerId, UnixTime},
-    ledger::{Action, Inserted, Invite, Mode, SigningKey, VerifiedEntry},
+    ledger::{Action, Inserted, Invite, Mode, RuleText, Scope, SigningKey, UserKey, VerifiedEntry, certify, uncertify},
 };
 
 #[test]
@@ -62,6 +62,49 @@ fn names_are_those_that_the_roster_gave() {
     home.redeem(&alice(), &free, &bob(), "nas");
     assert_eq!(home.texts()[7], "alice let nas-3 in with alice's invite");
     home.check_names();
+}
+
+#[test]
+fn what_is_said_less_often_reads_as_sentences_too() {
+    let mut home = Home::founded();
+    home.say(&alice(), Action::Admit { member: id(&bob()), hostname: name("bob") });
+    home.say(&alice(), Action::RotateEpoch { commitment: [7; 32] });
+    home.say(&alice(), Action::Rekey { discovery: [8; 32] });
+    home.say(&alice(), Action::SetEphemeral { seconds: 60 });
+    home.say(&alice(), Action::SetEphemeral { seconds: 0 });
+    home.say(&alice(), Action::GroupAdd { group: name("servers"), member: id(&bob()) });
+    let rule = RuleText::new("allow in tcp 22").unwrap();
+    for scope in [Scope::All, Scope::Member(id(&bob())), Scope::Group(name("servers"))] {
+        home.say(&alice(), Action::Suggest { scope, rule: rule.clone() });
+    }
+    let suggestion = home.ledger.entries().last().unwrap().id();
+    home.say(&alice(), Action::Withdraw { suggestion });
+    home.say(&alice(), Action::GroupRemove { group: name("servers"), member: id(&bob()) });
+    let user = UserKey(id(&carol()).0);
+    let signature = certify(&carol(), home.ledger.room(), id(&bob()));
+    home.say(&bob(), Action::CertifyDevice { user, signature });
+    let signature = uncertify(&carol(), home.ledger.room(), id(&bob()));
+    home.say(&alice(), Action::RevokeDevice { user, device: id(&bob()), signature });
+    home.say(&alice(), home.ledger.checkpoint());
+    let user = &user.to_string()[..10];
+    assert_eq!(
+        home.texts().get(2..).unwrap(),
+        [
+            "alice replaced the key that published data is encrypted with".to_owned(),
+            "alice replaced the key that signs the discovery record".to_owned(),
+            "alice had members removed after 60 s without a sign of life".to_owned(),
+            "alice turned off the removal of idle members".to_owned(),
+            "alice put bob into the group servers".to_owned(),
+            "alice suggested to all members the rule: allow in tcp 22".to_owned(),
+            "alice suggested to bob the rule: allow in tcp 22".to_owned(),
+            "alice suggested to the group servers the rule: allow in tcp 22".to_owned(),
+            format!("alice took the suggestion {} back", suggestion.short()),
+            "alice took bob out of the group servers".to_owned(),
+            format!("bob became a device of the user {user}"),
+            format!("alice recorded that bob is no device of the user {user} any more"),
+            "alice confirmed the history up to here".to_owned(),
+        ]
+    );
 }
 
 #[test]

@@ -158,3 +158,17 @@ fn utc(UnixTime(unix_s): UnixTime) -> String {
     let (hour, minute) = (unix_s % DAY / HOUR, unix_s % HOUR / MINUTE);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_know_leap_years() {
+        let shown = [0, 951_782_400, 1_709_251_140, 1_709_251_200, 4_107_542_400].map(|unix_s| utc(UnixTime(unix_s)));
+        let dates =
+            ["1970-01-01 00:00", "2000-02-29 00:00", "2024-02-29 23:59", "2024-03-01 00:00", "2100-03-01 00:00"];
+        assert_eq!(shown, dates.map(|date| format!("{date} UTC")));
+        assert!(!utc(UnixTime(u64::MAX)).is_empty());
+    }
+}
