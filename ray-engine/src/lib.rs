@@ -8,7 +8,7 @@
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
 //! | 2 | [`route`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
-//! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`] | one external world each |
+//! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`publish`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
 //! | 6 | [`control`] | the control socket |
 //! | 7 | [`engine`] | wiring |
@@ -25,6 +25,7 @@ pub mod mesh;
 pub mod packet;
 pub mod plane;
 pub mod probe;
+pub mod publish;
 pub mod route;
 pub mod service;
 pub mod store;
