@@ -5,11 +5,11 @@ use ray_ipc::control::{
 };
 
 use super::{
-    Core, Knock, Network, Result, failure,
+    Core, Network, Result, failure,
     hostname::check_free,
     resolve::{Pick, ambiguous, pick},
 };
-use crate::{ident::Hostname, ledger::Action};
+use crate::{ident::Hostname, ledger::Action, store::Knock};
 
 impl Core {
     pub(super) fn requests(&self, request: &NetworkRequest) -> Result<RequestsReply> {

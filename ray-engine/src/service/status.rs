@@ -9,7 +9,7 @@ use ray_ipc::control::{
     Standing, StatusReply, WaitingReply,
 };
 
-use super::{Core, Network, PublicationState, Waiting, mode::shown, tunnel::tun_status};
+use super::{Core, Network, PublicationState, Waiting, mode::shown, network, tunnel::tun_status};
 use crate::{
     host::TunnelState,
     ledger::Member,
@@ -113,11 +113,11 @@ fn waiting_reply(waiting: Waiting) -> WaitingReply {
     WaitingReply { room_id: waiting.room.to_string(), hostname: waiting.hostname.to_string() }
 }
 
-fn standing(standing: super::Standing) -> Standing {
+fn standing(standing: network::Standing) -> Standing {
     match standing {
-        super::Standing::Member => Standing::Member,
-        super::Standing::Out(reason) => Standing::Out { reason },
-        super::Standing::Ended(by) => Standing::Ended { by },
+        network::Standing::Member => Standing::Member,
+        network::Standing::Out(reason) => Standing::Out { reason },
+        network::Standing::Ended(by) => Standing::Ended { by },
     }
 }
 

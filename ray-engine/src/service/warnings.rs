@@ -1,6 +1,6 @@
 //! What a user should know about a network, in plain words.
 
-use super::{Core, Network, Standing};
+use super::{Core, Network, network::Standing};
 use crate::ledger::Alarm;
 
 /// Alarms of one network that are told; somebody who raises more of them says nothing new.
@@ -33,7 +33,12 @@ impl Core {
             ));
         }
         let waiting = ledger.pending_len();
-        if waiting > 0 {
+        if network.damage.is_some() {
+            warnings.push(format!(
+                "{name}: entries on this node's disk are damaged; they are fetched from members, and until they are back \
+                 this node changes nothing in the network"
+            ));
+        } else if waiting > 0 {
             warnings.push(format!(
                 "{name}: {waiting} entries wait for earlier ones that no member has delivered yet; the members shown \
                  may be out of date"
