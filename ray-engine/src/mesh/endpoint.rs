@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -59,6 +60,21 @@ pub struct MeshSettings {
     pub features: u32,
     /// 0 = any.
     pub bind_port: u16,
+    pub guest: Guest,
+}
+
+/// Another protocol that is spoken at the endpoint: its ALPN, and what serves a connection to its end. Who may have what
+/// by it is for that protocol to say.
+#[derive(Clone)]
+pub struct Guest {
+    pub alpn: &'static [u8],
+    pub serve: Arc<dyn Fn(Connection) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").field("alpn", &self.alpn.escape_ascii().to_string()).finish_non_exhaustive()
+    }
 }
 
 /// Called for each link that is up, to carry its packets.
@@ -75,6 +91,7 @@ pub struct Mesh {
     features: u32,
     events: mpsc::Sender<MeshEvent>,
     on_link: OnLink,
+    guest: Guest,
 }
 
 impl std::fmt::Debug for Mesh {
@@ -105,7 +122,7 @@ impl Mesh {
         }
         let endpoint = bind_port(builder, settings.bind_port)?
             .secret_key(SecretKey::from_bytes(&settings.secret_key))
-            .alpns(vec![alpn::LINK.to_vec(), alpn::JOIN.to_vec()])
+            .alpns(vec![alpn::LINK.to_vec(), alpn::JOIN.to_vec(), settings.guest.alpn.to_vec()])
             .transport_config(transport_config())
             // An overlay address can carry no underlay packet; see the helper's rule for the engine's own uid.
             .addr_filter(AddrFilter::new(without_overlay))
@@ -124,6 +141,7 @@ impl Mesh {
             features: settings.features,
             events,
             on_link,
+            guest: settings.guest,
         };
         tokio::spawn(accept_all(mesh.clone()));
         Ok(mesh)
@@ -135,6 +153,16 @@ impl Mesh {
 
     pub fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// What records are published with, and other nodes reached.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Whether there is any address at which others could reach this node.
+    pub fn has_address(&self) -> bool {
+        !self.endpoint.addr().addrs.is_empty()
     }
 
     /// Addresses that the underlay sockets are bound to.
@@ -194,7 +222,8 @@ impl Mesh {
         Ok(())
     }
 
-    pub(super) async fn connect(&self, peer: PeerId, alpn: &[u8]) -> Result<Connection, MeshError> {
+    /// Connects to a node, linked or not, for the protocol `alpn`.
+    pub async fn connect(&self, peer: PeerId, alpn: &[u8]) -> Result<Connection, MeshError> {
         let id = EndpointId::from_bytes(&peer.0).map_err(|error| MeshError::Unreachable(error.to_string()))?;
         self.endpoint
             .connect(EndpointAddr::new(id), alpn)
@@ -273,6 +302,8 @@ async fn accept_all(mesh: Mesh) {
             let alpn = connection.alpn();
             if alpn == alpn::LINK {
                 mesh.adopt(connection);
+            } else if alpn == mesh.guest.alpn {
+                (mesh.guest.serve)(connection).await;
             } else if let Some(_slot) = doorkeeper.admit(connection_peer(&connection), source, Instant::now()) {
                 reception.serve(connection).await;
             } else {

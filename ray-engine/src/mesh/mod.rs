@@ -22,7 +22,7 @@ pub mod wire;
 
 pub use self::{
     batch::Batch,
-    endpoint::{Mesh, MeshSettings},
+    endpoint::{Guest, Mesh, MeshSettings},
     error::MeshError,
     event::{By, Credit, Door, Entering, JoinRefusal, MeshEvent, Seating, Ticket},
     link::{Link, LinkPath, Unsent},

@@ -12,6 +12,7 @@
 //!   networks/<room id>/network.key      0600, on coordinators: 32 bytes each, newest first; sign the discovery record
 //!   networks/<room id>/epochs  0600  epoch id and key, 64 bytes each, oldest first
 //!   networks/<room id>/requests         who asks to be let in
+//!   networks/<room id>/record  when the latest discovery record was issued that was accepted, 8 bytes
 //!   networks/<room id>/idle    how long members were not seen, where idle ones are removed
 //! ```
 //!
@@ -57,6 +58,7 @@ const NETWORK_KEY: &str = "network.key";
 const EPOCHS: &str = "epochs";
 const REQUESTS: &str = "requests";
 const IDLE: &str = "idle";
+const RECORD: &str = "record";
 /// Prefixes of directories on their way in or out; swept at start.
 const INCOMING: &str = ".new-";
 const OUTGOING: &str = ".gone-";
@@ -212,6 +214,15 @@ impl Store {
     pub fn save_idle(&self, room: RoomId, idle: &[(PeerId, u64)]) -> Result<(), StoreError> {
         let record: Vec<([u8; 32], u64)> = idle.iter().map(|(peer, seconds)| (peer.0, *seconds)).collect();
         records::save(&self.network_dir(room).join(IDLE), &record)
+    }
+
+    /// When the latest discovery record was issued that this node accepted; 0 without one.
+    pub fn record_issued(&self, room: RoomId) -> Result<u64, StoreError> {
+        Ok(records::load(&self.network_dir(room).join(RECORD))?.unwrap_or_default())
+    }
+
+    pub fn save_record_issued(&self, room: RoomId, issued: u64) -> Result<(), StoreError> {
+        records::save(&self.network_dir(room).join(RECORD), &issued)
     }
 
     /// The networks that this node asks to be let into, by what it was told to find them by.

@@ -186,11 +186,14 @@ fn requests_survive_a_restart_and_damage_costs_no_more_than_them() {
     let joining = Joining { hostname: "nas".parse().unwrap(), asked_at: UnixTime(9) };
     store.save_joining(ROOM, &joining).unwrap();
     store.save_idle(ROOM, &[(PeerId([1; 32]), 30)]).unwrap();
+    assert_eq!(store.record_issued(ROOM).unwrap(), 0);
+    store.save_record_issued(ROOM, u64::MAX).unwrap();
 
     let store = Store::open(&dir.path).unwrap();
     assert_eq!(store.knocks(ROOM).unwrap(), knocks);
     assert_eq!(store.joining().unwrap(), [(ROOM, joining)]);
     assert_eq!(store.idle(ROOM).unwrap(), [(PeerId([1; 32]), 30)]);
+    assert_eq!(store.record_issued(ROOM).unwrap(), u64::MAX);
 
     fs::write(store.network_dir(ROOM).join("requests"), b"no such record").unwrap();
     assert_eq!(store.knocks(ROOM).unwrap(), Knocks::default());
