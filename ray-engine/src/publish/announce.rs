@@ -10,9 +10,10 @@ use tokio::{task::JoinSet, time::timeout};
 use super::{
     dht::{BOOTSTRAP, Dht},
     limits::{DHT_TIMEOUT, RELAY_TIMEOUT, RELAYS_MAX},
-    record::{self, Cover, Expected, Issued, Record, RecordError},
+    record::{self, BlobRef, Cover, Expected, Issued, Record, RecordError},
     relay::Relay,
 };
+use crate::ident::PeerId;
 
 /// Where records go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,8 +91,9 @@ impl fmt::Display for Failure {
 /// What is to be published.
 #[derive(Debug, Clone, Copy)]
 pub struct Draft<'a> {
-    /// `issued` is not used: a record is issued when it is published, and later than the last one.
-    pub record: &'a Record,
+    pub blob: Option<BlobRef>,
+    /// At most six.
+    pub seeds: &'a [PeerId],
     pub cover: Cover<'a>,
     pub network_key: &'a SigningKey,
 }
@@ -147,8 +149,8 @@ impl Announcer {
         let known = self.look_up(expected).await.record.and_then(Result::ok);
         let floor = known.map_or(expected.floor, |known| known.issued.max(expected.floor));
         let issued = Issued::after(expected.now, floor);
-        let packet =
-            Arc::new(record::sign(&Record { issued, ..draft.record.clone() }, draft.cover, draft.network_key)?);
+        let record = Record { issued, blob: draft.blob, seeds: Some(draft.seeds.to_vec()) };
+        let packet = Arc::new(record::sign(&record, draft.cover, draft.network_key)?);
         let outcomes = self
             .everywhere(move |place| {
                 let packet = Arc::clone(&packet);

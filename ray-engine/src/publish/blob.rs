@@ -213,6 +213,6 @@ mod tests {
     }
 
     fn key(number: u8) -> EpochKey {
-        EpochKey::from_bytes([number; 32])
+        EpochKey([number; 32])
     }
 }

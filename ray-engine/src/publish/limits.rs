@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ledger::limits::ENTRIES_MAX;
+use crate::ledger::limits::MEMBERS_MAX;
 
 /// Members that a record names. One that answers is enough; six make it likely that one does.
 pub const SEEDS_MAX: usize = 6;
@@ -13,7 +13,8 @@ pub const RECORD_AGE_S_MAX: u64 = 7 * 24 * 3600;
 /// A record is refused when it was issued later than this from now: that far clocks may differ, daylight-saving mistakes
 /// included.
 pub const RECORD_AHEAD_S_MAX: u64 = 2 * 3600;
-/// A sealed ledger. The largest ledger with entries of the usual size fits; see the assertion.
+/// A sealed ledger. Each of all members may have eight entries of the usual size; a ledger with more is not published, and
+/// its record names seeds only.
 pub const BLOB_LEN_MAX: usize = 32 * 1024 * 1024;
 /// What an entry takes in a blob when it has one parent and a usual host name: 360 to 400 bytes.
 const ENTRY_LEN_USUAL: usize = 400;
@@ -40,6 +41,6 @@ pub(super) const SERVE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// How long a connection may ask for nothing.
 pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
-const _: () = assert!(ENTRIES_MAX * ENTRY_LEN_USUAL <= BLOB_LEN_MAX);
+const _: () = assert!(8 * MEMBERS_MAX * ENTRY_LEN_USUAL <= BLOB_LEN_MAX);
 const _: () = assert!(BLOB_LEN_MAX <= u32::MAX as usize);
 const _: () = assert!(SEEDS_MAX <= u8::MAX as usize);

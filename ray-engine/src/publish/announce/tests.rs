@@ -15,12 +15,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::{
-    ident::{PeerId, UnixTime},
-    publish::record::sign,
-};
+use crate::{ident::UnixTime, publish::record::sign};
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
+const SEED: PeerId = PeerId([1; 32]);
 
 #[tokio::test]
 async fn what_is_published_is_found_at_every_relay() {
@@ -305,13 +303,13 @@ fn packet(issued_s: u64) -> SignedPacket {
 }
 
 fn draft() -> Draft<'static> {
-    // Leaked: a draft borrows, and a test has one.
-    let (record, network_key) = (Box::leak(Box::new(record())), Box::leak(Box::new(network())));
-    Draft { record, cover: Cover::Open, network_key }
+    // Leaked: a draft borrows its key.
+    let network_key = Box::leak(Box::new(network()));
+    Draft { blob: None, seeds: &[SEED], cover: Cover::Open, network_key }
 }
 
 fn record() -> Record {
-    Record { issued: Issued(NOW.0 * 1_000_000), blob: None, seeds: Some(vec![PeerId([1; 32])]) }
+    Record { issued: Issued(NOW.0 * 1_000_000), blob: None, seeds: Some(vec![SEED]) }
 }
 
 fn expected(floor_s: u64) -> Expected<'static> {

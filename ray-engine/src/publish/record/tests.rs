@@ -239,5 +239,5 @@ fn network() -> SigningKey {
 }
 
 fn key(number: u8) -> EpochKey {
-    EpochKey::from_bytes([number; 32])
+    EpochKey([number; 32])
 }

@@ -265,5 +265,5 @@ fn id(endpoint: &Endpoint) -> PeerId {
 fn blob(len: usize) -> Blob {
     let entry = vec![7; 1000];
     let entries = std::iter::repeat_n(&entry[..], len / 1000).chain([&entry[..len % 1000]]);
-    blob::build(ROOM, entries, &EpochKey::from_bytes([1; 32])).unwrap()
+    blob::build(ROOM, entries, &EpochKey([1; 32])).unwrap()
 }
