@@ -29,4 +29,5 @@ pub mod publish;
 pub mod route;
 pub mod service;
 pub mod store;
+pub mod sync;
 pub mod tun;

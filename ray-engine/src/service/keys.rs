@@ -244,7 +244,7 @@ impl Core {
         epochs: &[EpochAnswer],
         network_key: Option<&[u8]>,
     ) {
-        let (peer, own, store) = (link.peer(), self.key.clone(), self.store.clone());
+        let (peer, me, own, store) = (link.peer(), self.me, self.key.clone(), self.store.clone());
         let Some(network) = self.network_mut(room) else { return };
         if network.keys.asked.is_none_or(|(asked, _)| asked != peer) {
             // Late: it has been given up, or the key has come from elsewhere.
@@ -268,10 +268,8 @@ impl Core {
         if let Err(error) = stored {
             tracing::error!(%error, network = %network.name(), "storing keys");
         }
-        if network.lack(&self.me).is_some() {
-            if let Some(network) = self.network_mut(room) {
-                network.keys.barren.insert(peer, Instant::now());
-            }
+        if network.lack(&me).is_some() {
+            network.keys.barren.insert(peer, Instant::now());
         } else {
             self.dirty = true;
         }

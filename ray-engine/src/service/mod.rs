@@ -60,7 +60,7 @@ use crate::{
     plane::{DropReason, Live},
     probe::Probes,
     publish::{Announcer, Receipt, Shelf},
-    store::{Knock, Store, StoreError},
+    store::{Store, StoreError},
     sync::{Event, Millis},
 };
 

@@ -12,7 +12,7 @@ use crate::{
     },
     mesh::{self, Mesh},
     publish::{
-        self, Announcer, Answers, BlobRef, Candidate, Cover, Draft, Expected, Issued, Publisher, Receipt, Record, Task,
+        self, Announcer, Answers, BlobRef, Candidate, Cover, Draft, Expected, Issued, Publisher, Receipt, Task,
         blob, seeds,
     },
     store::{Store, StoreError},
@@ -227,18 +227,15 @@ impl Core {
             return self.finish_publishing(room, Err("the key that seals the record is missing".to_owned()));
         };
         let cover = epoch.filter(|_| roster.mode == Mode::Closed);
-        let record = Record {
-            issued: network.publication.floor,
-            blob: network.publication.shelved,
-            seeds: Some(seeds::choose(&self.candidates(network), mesh::random_key())),
-        };
+        let seeds = seeds::choose(&self.candidates(network), mesh::random_key());
+        let blob = network.publication.shelved;
         let (floor, epochs, discovery) = (network.publication.floor, network.keys.epochs(), roster.discovery);
         tokio::spawn(async move {
             let mut nonce = [0; 24];
             nonce.iter_mut().zip(mesh::random_key()).for_each(|(to, from)| *to = from);
             let cover = cover.as_ref().map_or(Cover::Open, |key| Cover::Sealed { key, nonce });
             let expected = Expected { discovery, now: now(), floor, epochs: &epochs };
-            let receipt = announcer.publish(&Draft { record: &record, cover, network_key: &key }, &expected).await;
+            let receipt = announcer.publish(&Draft { blob, seeds: &seeds, cover, network_key: &key }, &expected).await;
             let outcome = receipt.ok_or_else(|| "the record cannot be made".to_owned());
             // An engine that shuts down needs no news.
             let _ = commands.send(Command::Published { room, outcome }).await;

@@ -176,10 +176,9 @@ impl Core {
                         // An error has been told and undone where it arose.
                         let entries = self.take_entries(room, entries).unwrap_or_default();
                         tracing::debug!(peer = %peer.short(), taken = entries.len(), "entries");
-                        if !entries.is_empty() {
-                            self.dirty = true;
-                            events.push_back(Event::Grew { entries });
-                        }
+                        self.dirty |= !entries.is_empty();
+                        // Also without any: all may wait for others, which have to be asked for.
+                        events.push_back(Event::Grew { entries });
                     }
                     sync::Action::Violation { peer, what } => {
                         if let Some(link) = self.mesh.links().get(&peer) {

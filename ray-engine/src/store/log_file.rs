@@ -131,9 +131,12 @@ fn split(bytes: &[u8], room: &RoomId) -> (Logged, usize) {
         // The length is wrong, or the head of what follows: both readings are offered, and at most one verifies.
         entries.extend(by_length.map(<[u8]>::to_vec));
         let Some((damaged, after)) = next_frame(rest, room).and_then(|at| rest.split_at_checked(at)) else {
-            rest = after.unwrap_or(rest);
-            displaced |= !rest.is_empty() && by_length.is_some();
-            break;
+            // Nothing that is an entry follows: a frame whose head is damaged, or an unfinished append.
+            match after {
+                Some(after) => rest = after,
+                None => break,
+            }
+            continue;
         };
         entries.extend(damaged.get(LENGTH..).map(<[u8]>::to_vec));
         displaced = true;
