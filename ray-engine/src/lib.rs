@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | [`ident`] | values |
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
-//! | 2 | [`route`] | decisions |
+//! | 2 | [`route`], [`sync`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
 //! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`publish`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
