@@ -5,13 +5,14 @@ use ray_ipc::control::{
 };
 
 use super::{
-    Core, Knock, Network, Result, failure,
+    Core, Network, Result, failure,
     hostname::check_free,
     resolve::{Pick, ambiguous, pick},
 };
 use crate::{
     ident::{Hostname, PeerId},
     ledger::Action,
+    store::Knock,
 };
 
 impl Core {
