@@ -42,8 +42,16 @@ pub(super) fn store(error: &StoreError) -> ErrorReply {
 pub(super) fn author(network: &str, error: &AuthorError) -> ErrorReply {
     let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
     let hint = match error {
-        AuthorError::NotCoordinator => format!("ask a coordinator: ray admin list {network}"),
-        _ => String::new(),
+        AuthorError::NotCoordinator | AuthorError::RemovedBefore => {
+            format!("ask a coordinator: ray admin list {network}")
+        }
+        AuthorError::NotMember | AuthorError::Dissolved => format!("forget the network: ray leave {network}"),
+        AuthorError::LastCoordinator => format!("make another one first: ray admin add HOST {network}"),
+        AuthorError::CoordinatorsFull => format!("dismiss one first: ray admin remove HOST {network}"),
+        AuthorError::MembersFull => format!("remove somebody first: ray kick HOST {network}"),
+        AuthorError::InvitesFull | AuthorError::LedgerFull => "found another network: ray create NAME".to_owned(),
+        AuthorError::Quota => "try again in an hour, or ask a coordinator".to_owned(),
+        _ => format!("see what happened: ray log {network}"),
     };
     refused(format!("network {network}: {error}{cause}"), hint)
 }

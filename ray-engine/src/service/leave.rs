@@ -2,7 +2,7 @@
 
 use ray_ipc::control::{LeaveReply, LeaveRequest};
 
-use super::{Core, Network, Result, failure, network::Standing, resolve::ID_DIGITS_MIN};
+use super::{Core, Network, Result, Standing, failure, resolve::ID_DIGITS_MIN};
 use crate::{
     ident::{PeerId, RoomId},
     ledger::Action,

@@ -9,7 +9,11 @@ use super::{
     hostname::check_free,
     resolve::{Pick, ambiguous, pick},
 };
-use crate::{ident::Hostname, ledger::Action, store::Knock};
+use crate::{
+    ident::{Hostname, PeerId},
+    ledger::Action,
+    store::Knock,
+};
 
 impl Core {
     pub(super) fn requests(&self, request: &NetworkRequest) -> Result<RequestsReply> {
@@ -31,12 +35,14 @@ impl Core {
         };
         let network = self.governed(request.network.as_deref(), "let somebody in")?;
         let room = network.room();
-        let knock = self.knock(network, &request.member)?;
         if let Some(given) = &given {
             check_free(network, given, None)?;
         }
-        let peer = knock.peer;
-        self.act(room, Action::Admit { member: peer, hostname: given.unwrap_or(knock.hostname) })?;
+        let (peer, hostname) = match self.knock(network, &request.member) {
+            Ok(knock) => (knock.peer, given.unwrap_or(knock.hostname)),
+            Err(unknown) => expected(network, &request.member, given, unknown)?,
+        };
+        self.act(room, Action::Admit { member: peer, hostname })?;
         self.forget_knock(room, &peer);
         Ok(self.chosen(Some(&room.to_string()))?.member_reply(&peer))
     }
@@ -66,6 +72,26 @@ impl Core {
             Pick::Several(names) => Err(ambiguous(network.name(), target, &names)),
         }
     }
+}
+
+/// Somebody who has not asked, by its whole id: a closed network hears nobody ask, and this lets one in nevertheless.
+fn expected(
+    network: &Network,
+    target: &str,
+    given: Option<Hostname>,
+    unknown: ErrorReply,
+) -> Result<(PeerId, Hostname)> {
+    let peer = match target.trim().to_ascii_lowercase().parse::<PeerId>() {
+        Ok(peer) if !network.has(&peer) => peer,
+        Ok(_) | Err(_) => return Err(unknown),
+    };
+    let hostname = given.ok_or_else(|| {
+        failure::usage(
+            format!("{} has not asked to be let into {}, so it needs a name", peer.short(), network.name()),
+            format!("give it one: ray accept {peer} {} --hostname NAME", network.name()),
+        )
+    })?;
+    Ok((peer, hostname))
 }
 
 fn nobody_asks(network: &Network, target: &str) -> ErrorReply {

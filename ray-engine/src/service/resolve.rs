@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ray_ipc::control::{ErrorReply, MemberReply};
 
-use super::{Core, Network, Result, failure, network::Standing};
+use super::{Core, Network, Result, Standing, failure};
 use crate::{
     ident::{Hostname, NetworkName, PeerId},
     ledger::Member,

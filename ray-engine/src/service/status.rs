@@ -9,7 +9,7 @@ use ray_ipc::control::{
     Standing, StatusReply, WaitingReply,
 };
 
-use super::{Core, Network, PublicationState, Waiting, mode::shown, network, tunnel::tun_status};
+use super::{Core, Network, PublicationState, Waiting, mode::shown, tunnel::tun_status};
 use crate::{
     host::TunnelState,
     ledger::Member,
@@ -39,7 +39,7 @@ impl Core {
             TunnelState::Failed { helper_reachable: true, .. } => (HelperState::Connected, None),
             TunnelState::Down | TunnelState::Starting => (HelperState::Idle, None),
         };
-        let mut warnings = self.conflicts.clone();
+        let mut warnings: Vec<String> = self.conflicts.iter().chain(&self.notices).cloned().collect();
         if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }
@@ -113,11 +113,11 @@ fn waiting_reply(waiting: Waiting) -> WaitingReply {
     WaitingReply { room_id: waiting.room.to_string(), hostname: waiting.hostname.to_string() }
 }
 
-fn standing(standing: network::Standing) -> Standing {
+fn standing(standing: super::Standing) -> Standing {
     match standing {
-        network::Standing::Member => Standing::Member,
-        network::Standing::Out(reason) => Standing::Out { reason },
-        network::Standing::Ended(by) => Standing::Ended { by },
+        super::Standing::Member => Standing::Member,
+        super::Standing::Out(reason) => Standing::Out { reason },
+        super::Standing::Ended(by) => Standing::Ended { by },
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a user should know about a network, in plain words.
 
-use super::{Core, Network, network::Standing};
+use super::{Core, Network, Standing};
 use crate::ledger::Alarm;
 
 /// Alarms of one network that are told; somebody who raises more of them says nothing new.
