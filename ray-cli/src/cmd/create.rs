@@ -6,6 +6,7 @@ use ray_ipc::control::{CreateRequest, NetworkMode, Reply, Request};
 use super::Context;
 use crate::{
     error::{Stop, unexpected},
+    escape::escape,
     json, render,
 };
 
@@ -51,7 +52,10 @@ impl Create {
         context.output.confirm(&render::network::created(&network, mode, context.output.palette))?;
         match mode {
             NetworkMode::Closed => context.output.next(&format!("ray invite {}", network.name)),
-            NetworkMode::Approval | NetworkMode::Open => context.output.note("on another host: ray join ROOM-ID\n"),
+            NetworkMode::Approval | NetworkMode::Open => {
+                let room_id = escape(&network.room_id);
+                context.output.note(&format!("on another host: ray join {room_id}\n"));
+            }
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl Ephemeral {
         if context.output.json {
             return context.output.object(&json::network::ephemeral(&ephemeral));
         }
-        let text = render::network::ephemeral(&ephemeral, context.output.palette);
+        let text = render::network::ephemeral(&ephemeral, seconds.is_some(), context.output.palette);
         if seconds.is_none() { context.output.data(&text) } else { context.output.confirm(&text) }
     }
 }

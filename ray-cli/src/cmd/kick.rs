@@ -26,7 +26,7 @@ Examples:
 pub(crate) struct Kick {
     #[command(flatten)]
     member: Member,
-    /// Do not ask; needed where standard input is no terminal
+    /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     yes: bool,
 }

@@ -30,7 +30,7 @@ pub(crate) struct Leave {
     /// Make this member a coordinator first
     #[arg(long, value_name = "MEMBER")]
     successor: Option<String>,
-    /// Do not ask; needed where standard input is no terminal
+    /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     yes: bool,
 }

@@ -27,7 +27,7 @@ Examples:
 pub(crate) struct Nuke {
     #[command(flatten)]
     network: Network,
-    /// Do not ask; needed where standard input is no terminal
+    /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     yes: bool,
 }

@@ -44,13 +44,12 @@ pub(crate) fn list(invites: &InvitesReply, now_s: u64, palette: Palette) -> Stri
 }
 
 pub(crate) fn revoked(invite: &InviteStatus) -> String {
-    let stay = if invite.used == 0 { "" } else { ", which stay" };
-    format!(
-        "revoked invite {} of {}; it has let in {}{stay}\n",
-        shortened(&invite.key, KEY_CHARS_MIN),
-        escape(&invite.network),
-        counted(invite.used, "host"),
-    )
+    let seated = match invite.used {
+        0 => "it has let nobody in".to_owned(),
+        1 => "the host that it let in stays".to_owned(),
+        used => format!("the {used} hosts that it let in stay"),
+    };
+    format!("revoked invite {} of {}; {seated}\n", shortened(&invite.key, KEY_CHARS_MIN), escape(&invite.network),)
 }
 
 fn row(invite: &InviteStatus, chars: usize, now_s: u64) -> Row {

@@ -16,7 +16,7 @@ pub(super) fn pending(network: &NetworkStatus, palette: Palette) -> String {
         parts.push(format!("{} {verb} to be let in", counted(network.requests, "host")));
     }
     if network.unconfirmed > 0 {
-        parts.push(format!("{} not confirmed yet", entries(network.unconfirmed)));
+        parts.push(format!("{} unconfirmed", entries(network.unconfirmed)));
     }
     if network.unknown_entries > 0 {
         parts.push(format!("{} of a newer release", entries(network.unknown_entries)));

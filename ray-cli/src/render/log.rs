@@ -30,11 +30,10 @@ pub(crate) fn entry(entry: &LogEntry, palette: Palette) -> String {
 
 pub(crate) fn sum(told: usize, done: &LogDone) -> String {
     let unconfirmed = match done.unconfirmed {
-        0 => "all confirmed by a coordinator".to_owned(),
-        1 => "1 not confirmed by a coordinator yet".to_owned(),
-        count => format!("{count} not confirmed by a coordinator yet"),
+        0 => String::new(),
+        count => format!("; {count} unconfirmed"),
     };
     let network = escape(&done.network);
     let all = entries(done.entries);
-    format!("{told} of the {all} of {network}, times in UTC, signatures verified; {unconfirmed}\n")
+    format!("{told} of {all} of {network}; times in UTC, signatures verified{unconfirmed}\n")
 }

@@ -66,9 +66,10 @@ pub(crate) fn nuked(nuked: &NukeReply, palette: Palette) -> String {
     }
 }
 
-pub(crate) fn ephemeral(ephemeral: &EphemeralReply, palette: Palette) -> String {
+/// What is set; whether somebody has `asked` for it only matters where nothing has changed.
+pub(crate) fn ephemeral(ephemeral: &EphemeralReply, asked: bool, palette: Palette) -> String {
     let name = palette.paint(Role::Name, &escape(&ephemeral.network));
-    let still = if ephemeral.changed { "" } else { "still " };
+    let still = if asked && !ephemeral.changed { "still " } else { "" };
     match ephemeral.seconds {
         0 => format!("{name}: ephemeral is {still}off; no member is removed for its silence\n"),
         seconds => {

@@ -131,10 +131,9 @@ fn past_text(network: &NetworkStatus, verbose: bool, palette: Palette) -> String
         Standing::Out { reason } => ("not a member", format!(": {}", escape(reason))),
         Standing::Ended { by } => ("ended", format!(" by {}", escape(by))),
     };
-    let name = escape(&network.name);
-    let (painted, state) = (palette.paint(Role::Name, &name), palette.paint(Role::Bad, state));
+    let (name, state) = (palette.paint(Role::Name, &escape(&network.name)), palette.paint(Role::Bad, state));
     let details = if verbose { ledger::details(network) } else { String::new() };
-    format!("{painted} · {state}{how}\n{details}  to forget it → ray leave {name}\n")
+    format!("{name} · {state}{how}\n{details}")
 }
 
 fn waiting_text(waiting: &WaitingReply, palette: Palette) -> String {
