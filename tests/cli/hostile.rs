@@ -111,9 +111,12 @@ fn text_from_a_peer_cannot_move_the_cursor_or_hide_itself() {
 #[test]
 fn no_text_of_any_answer_is_printed_as_it_came() {
     for command in commands::all() {
-        for json in [false, true] {
+        let mut runs = vec![command.words(), [&command.words()[..], &["--json"]].concat()];
+        if command.verb == ["status"] {
+            runs.push(vec!["status", "--verbose"]);
+        }
+        for words in runs {
             let engine = FakeEngine::answering(command.replies.iter().map(poisoned));
-            let words = if json { [&command.words()[..], &["--json"]].concat() } else { command.words() };
             let ran = run(&engine, &words);
             assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
             is_harmless(&ran);

@@ -85,7 +85,7 @@ fn status_without_a_helper_says_why_and_what_to_do() {
 fn status_shows_what_is_not_settled_in_a_network() {
     let status = || {
         let mut home = NetworkStatus { mode: NetworkMode::Approval, ephemeral_s: 5400, ..samples::home() };
-        (home.requests, home.unconfirmed, home.unknown_entries) = (2, 1, 1);
+        (home.requests, home.unconfirmed, home.unknown_entries) = (2, 1, 3);
         let error = Some("asking https://pkarr.example: no answer".into());
         home.publication = PublicationStatus { publisher: false, seen_s: None, error, ..home.publication };
         home.members.truncate(2);

@@ -10,7 +10,8 @@ use crate::{
 };
 
 const EXAMPLES: &str = "\
-`ray requests` lists who asks. A host that was removed comes back this way only.
+`ray requests` lists who asks. A host that has not asked, as after its removal,
+is let in by its whole endpoint id (see `ray version` there) and --hostname.
 
 Examples:
   ray accept bob

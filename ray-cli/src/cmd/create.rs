@@ -26,7 +26,7 @@ pub(crate) struct Create {
     /// Whoever knows the room id may enter without an invite
     #[arg(long, conflicts_with = "approval")]
     open: bool,
-    /// Whoever knows the room id may ask, and a coordinator decides
+    /// Whoever knows the room id may ask to be let in
     #[arg(long)]
     approval: bool,
     /// This host's name in it [default: the system's]
