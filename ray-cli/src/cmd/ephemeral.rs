@@ -22,7 +22,12 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Ephemeral {
     /// 12h, 7d or the like; off; or show
-    #[arg(value_name = "TIME|off|show", default_value = "show", hide_default_value = true, value_parser = parse_silence)]
+    #[arg(
+        value_name = "TIME|off|show",
+        default_value = "show",
+        hide_default_value = true,
+        value_parser = parse_silence
+    )]
     silence: Silence,
     #[command(flatten)]
     network: Network,
