@@ -1,5 +1,5 @@
-//! The control protocol's bytes, frozen in `vectors.txt`: a program of one release talks to an engine of another. When a
-//! line has to change after a release, `control::VERSION` changes with it. `RAY_UPDATE_SNAPSHOTS=1` writes the file.
+//! The control protocol's bytes, frozen in `vectors.txt`: a program of one release talks to an engine of another. When
+//! a line has to change after a release, `control::VERSION` changes with it. `RAY_UPDATE_SNAPSHOTS=1` writes the file.
 
 use std::{fmt::Write, fs, path::Path};
 
