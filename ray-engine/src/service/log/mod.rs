@@ -13,7 +13,10 @@ use tokio::{
 
 use self::names::Names;
 use super::{Answer, Core, Result, answer, failure};
-use crate::ledger::{Effect, Ledger, Told};
+use crate::{
+    ident::PeerId,
+    ledger::{Effect, Ledger, Told},
+};
 
 /// Entries of an answer that anybody may ask for at any time: what people read.
 const SHORT_MAX: usize = 1000;
@@ -92,6 +95,15 @@ fn unread(network: &str) -> ErrorReply {
         format!("log of {network}: not read within {} s", LONG_TIMEOUT.as_secs()),
         "write it to a file first, or ask for fewer entries",
     )
+}
+
+/// The last host name of a node that may be no member any more; the beginning of its id if it never had one.
+pub(super) fn last_name(ledger: &Ledger, peer: &PeerId) -> String {
+    let mut names = Names::default();
+    for told in ledger.history() {
+        names.follow(told.entry, told.effect == Effect::Counted);
+    }
+    names.of(peer)
 }
 
 /// The latest `limit` entries of the fold order, worded with the names of their time.
