@@ -81,6 +81,22 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::Ping(_) | Reply::PingDone(_) => "ping",
         Reply::Version(_) => "version",
         Reply::Error(_) => "an error",
+        Reply::Waiting(_) => "a join that waits",
+        Reply::Invites(_) => "invite list",
+        Reply::InviteRevoked(_) => "invite revoke",
+        Reply::Requests(_) => "requests",
+        Reply::Accepted(_) => "accept",
+        Reply::Denied(_) => "deny",
+        Reply::Kicked(_) => "kick",
+        Reply::Nuked(_) => "nuke",
+        Reply::Ephemeral(_) => "ephemeral",
+        Reply::Renamed(_) => "hostname",
+        Reply::Granted(_) => "admin add",
+        Reply::Revoked(_) => "admin remove",
+        Reply::Coordinators(_) => "admin list",
+        Reply::LogEntry(_) | Reply::LogDone(_) => "log",
+        Reply::Rekeyed(_) => "network rekey",
+        Reply::Mode(_) => "network mode",
     }
 }
 

@@ -17,10 +17,11 @@ use super::{
 
 #[test]
 fn a_reader_that_has_gone_ends_the_command_quietly() {
-    let cases: [(&[&str], Vec<Reply>); 5] = [
+    let cases: [(&[&str], Vec<Reply>); 6] = [
         (&["status"], vec![Reply::Status(Box::new(samples::status()))]),
         (&["status", "--json"], vec![Reply::Status(Box::new(samples::status()))]),
         (&["ping", "bob"], vec![samples::ping_reply(0, Some(1000)), samples::ping_summary(1, 1)]),
+        (&["log"], samples::log()),
         (&["completions", "bash"], vec![]),
         (&["--help"], vec![]),
     ];

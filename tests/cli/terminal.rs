@@ -12,7 +12,7 @@ use nix::{
     fcntl::OFlag,
     pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt},
 };
-use ray_ipc::control::{LeaveRequest, Reply, Request};
+use ray_ipc::control::{LeaveRequest, MemberRequest, NetworkRequest, NetworkStatus, Reply, Request};
 
 use super::{
     fake_engine::{FakeEngine, Step},
@@ -50,7 +50,7 @@ fn leave_asks_and_takes_yes_for_an_answer() {
     session.answer("y\n");
     let (code, text) = session.end();
     assert_eq!(code, 0, "{text}");
-    assert_eq!(engine.requests(), [Request::Leave(LeaveRequest { network: "home".into() })]);
+    assert_eq!(engine.requests(), [Request::Leave(LeaveRequest { network: "home".into(), successor: None })]);
 }
 
 #[test]
@@ -66,11 +66,109 @@ fn leave_asks_and_takes_anything_else_for_no() {
 }
 
 #[test]
+fn kick_asks_and_takes_yes_for_an_answer() {
+    let engine = FakeEngine::answering([Reply::Kicked(samples::member_reply())]);
+    let mut session = Session::start(&engine, &["kick", "bob", "home"], &[]);
+    session.wait_for("remove bob from home? No invite brings it back [y/N] ");
+    session.answer("yes\n");
+    assert_eq!(session.end().0, 0);
+    let request = MemberRequest { network: Some("home".into()), member: "bob".into() };
+    assert_eq!(engine.requests(), [Request::Kick(request)]);
+}
+
+#[test]
+fn kick_asks_and_takes_anything_else_for_no() {
+    let engine = FakeEngine::answering([]);
+    let mut session = Session::start(&engine, &["kick", "bob"], &[]);
+    session.wait_for("[y/N] ");
+    session.answer("bob\n");
+    assert_eq!(session.end().0, 1);
+    assert!(engine.requests().is_empty());
+}
+
+#[test]
+fn nuke_ends_the_network_whose_name_was_typed() {
+    let mut status = samples::status();
+    status.networks.push(NetworkStatus { name: "work".into(), room_id: "c".repeat(64), ..samples::home() });
+    for named in [vec!["work"], vec!["cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"]] {
+        let shown = Reply::Status(Box::new(status.clone()));
+        let engine = FakeEngine::conversing(vec![vec![shown], vec![samples::nuked(6)]]);
+        let mut session = Session::start(&engine, &[vec!["nuke"], named].concat(), &[]);
+        session.wait_for("end work for all its 7 members? Nobody can undo it. Type its name to go on: ");
+        session.answer("work\n");
+        let (code, text) = session.end();
+        assert_eq!(code, 0, "{text}");
+        let request = NetworkRequest { network: Some("c".repeat(64)) };
+        assert_eq!(engine.requests(), [Request::Status, Request::Nuke(request)]);
+    }
+}
+
+#[test]
+fn nuke_takes_the_only_network_when_none_is_named() {
+    let shown = Reply::Status(Box::new(samples::status()));
+    let engine = FakeEngine::conversing(vec![vec![shown], vec![samples::nuked(6)]]);
+    let mut session = Session::start(&engine, &["nuke"], &[]);
+    session.wait_for("end home for all");
+    session.answer("home\n");
+    assert_eq!(session.end().0, 0);
+    let request = NetworkRequest { network: Some("a".repeat(64)) };
+    assert_eq!(engine.requests(), [Request::Status, Request::Nuke(request)]);
+}
+
+#[test]
+fn nuke_takes_no_yes_for_a_name() {
+    let engine = FakeEngine::answering([Reply::Status(Box::new(samples::status()))]);
+    let mut session = Session::start(&engine, &["nuke", "home"], &[]);
+    session.wait_for("Type its name");
+    session.answer("yes\n");
+    let (code, text) = session.end();
+    assert_eq!(code, 1);
+    assert!(text.contains("ending home: not confirmed, nothing changed"), "{text}");
+    assert_eq!(engine.requests(), [Request::Status]);
+}
+
+#[test]
+fn nuke_does_not_choose_among_networks() {
+    let mut status = samples::status();
+    status.networks.push(NetworkStatus { room_id: "c".repeat(64), ..samples::home() });
+    for (named, problem) in
+        [(&["nuke"][..], "more than one"), (&["nuke", "home"], "more than one"), (&["nuke", "work"], "no such network")]
+    {
+        let engine = FakeEngine::answering([Reply::Status(Box::new(status.clone()))]);
+        let (code, text) = Session::start(&engine, named, &[]).end();
+        assert_eq!(code, 6, "{text}");
+        assert!(text.contains(problem), "{text}");
+        assert_eq!(engine.requests(), [Request::Status]);
+    }
+}
+
+#[test]
+fn a_qr_code_has_its_own_colours_on_a_terminal() {
+    let show = |environment: &[(&str, &str)]| {
+        let engine = FakeEngine::answering([samples::invited(1, None)]);
+        Session::start(&engine, &["invite", "--qr"], environment).end().1
+    };
+    assert!(show(&[]).contains("\u{1b}[30;47m█"));
+    let plain = show(&[("NO_COLOR", "1")]);
+    assert!(plain.contains('█') && !plain.contains('\u{1b}'));
+}
+
+#[test]
 fn a_join_that_takes_its_time_says_so() {
     let (open, gate) = mpsc::channel();
     let engine = FakeEngine::playing(vec![Step::Gate(gate), Step::Reply(samples::joined())]);
     let mut session = Session::start(&engine, &["join", samples::CODE], &[]);
     session.wait_for("asking the members that the invite names, for up to 60 s");
+    open.send(()).unwrap();
+    assert_eq!(session.end().0, 0);
+}
+
+#[test]
+fn a_join_with_a_room_id_says_that_it_looks_for_members() {
+    let (open, gate) = mpsc::channel();
+    let engine = FakeEngine::playing(vec![Step::Gate(gate), Step::Reply(Reply::Waiting(samples::waiting()))]);
+    let mut session = Session::start(&engine, &["join", &"a".repeat(64)], &[]);
+    session.wait_for("looking for members of the network, for up to 60 s");
     open.send(()).unwrap();
     assert_eq!(session.end().0, 0);
 }
@@ -83,7 +181,7 @@ fn join_reads_a_line_from_a_terminal() {
     session.answer("ray1typed\n");
     assert_eq!(session.end().0, 0);
     let [Request::Join(join)] = &engine.requests()[..] else { panic!("no join") };
-    assert_eq!(join.code, "ray1typed");
+    assert_eq!(join.target, "ray1typed");
 }
 
 fn coloured(arguments: &[&str], environment: &[(&str, &str)]) -> bool {

@@ -1,4 +1,4 @@
-//! Aligned columns of peers within eighty terminal columns.
+//! Aligned columns, for peers within eighty terminal columns.
 
 use crate::output::{Palette, Role};
 
@@ -37,6 +37,12 @@ pub(super) struct Row {
     pub(super) mark: Cell,
     pub(super) cells: Vec<Cell>,
     pub(super) below: Vec<String>,
+}
+
+/// The first row, which names the columns.
+pub(super) fn headings(names: &[&str]) -> Row {
+    let cells = names.iter().map(|name| Cell::new(Role::Dim, *name)).collect();
+    Row { mark: Cell::plain(" "), cells, below: vec![] }
 }
 
 /// The rows as lines, cells aligned.

@@ -67,6 +67,9 @@ async fn hostile_relays_are_named_and_hide_nothing() {
         assert_eq!(answers.record.unwrap().unwrap().issued.unix(), NOW, "{way:?}");
         let names: Vec<_> = answers.failures.iter().map(|(name, _)| name.clone()).collect();
         assert_eq!(names, [hostile.base()], "{way:?}");
+        if let Way::Endless = way {
+            assert!(matches!(answers.failures[..], [(_, Failure::Refused(_))]), "{:?}", answers.failures);
+        }
         let receipt = announcer.publish(&draft(), &expected(0)).await.unwrap();
         assert_eq!(receipt.stored, if way.takes() { 2 } else { 1 }, "{way:?}");
     }
