@@ -13,7 +13,10 @@ use tokio::{
 
 use self::names::Names;
 use super::{Answer, Core, Result, answer, failure};
-use crate::ledger::{Effect, Ledger, Told};
+use crate::{
+    ident::PeerId,
+    ledger::{Effect, Ledger, Told},
+};
 
 /// Entries of an answer that anybody may ask for at any time: what people read.
 const SHORT_MAX: usize = 1000;
@@ -43,7 +46,7 @@ impl Core {
             Ok(0) | Err(_) => total,
             Ok(limit) => limit.min(total),
         };
-        let permit = if limit > SHORT_MAX { Some(LONG.try_acquire().map_err(|_| busy(&name))?) } else { None };
+        let permit = place(&name, limit)?;
         let done = LogDone {
             network: name,
             entries: u32::try_from(total).unwrap_or(u32::MAX),
@@ -79,6 +82,14 @@ impl Telling {
     }
 }
 
+/// A place among the long answers, for whoever needs one.
+fn place(network: &str, entries: usize) -> Result<Option<SemaphorePermit<'static>>> {
+    if entries <= SHORT_MAX {
+        return Ok(None);
+    }
+    LONG.try_acquire().map(Some).map_err(|_| busy(network))
+}
+
 fn busy(network: &str) -> ErrorReply {
     failure::refused(
         format!("log of {network}: {LONG_AT_ONCE_MAX} long histories are being read already"),
@@ -92,6 +103,15 @@ fn unread(network: &str) -> ErrorReply {
         format!("log of {network}: not read within {} s", LONG_TIMEOUT.as_secs()),
         "write it to a file first, or ask for fewer entries",
     )
+}
+
+/// The host name that a node has, or had last, in a network; the start of its id if it never had one.
+pub(super) fn last_name(ledger: &Ledger, peer: &PeerId) -> String {
+    let mut names = Names::default();
+    for told in ledger.history() {
+        names.follow(told.entry, told.effect == Effect::Counted);
+    }
+    names.of(peer)
 }
 
 /// The latest `limit` entries of the fold order, worded with the names of their time.
