@@ -57,7 +57,7 @@ pub(super) fn check_free(network: &Network, hostname: &Hostname, except: Option<
     match others.find(|member| member.hostname == *hostname) {
         None => Ok(()),
         Some(holder) => Err(failure::refused(
-            format!("{hostname} is the name of another member of {} ({})", network.name(), holder.peer.short()),
+            format!("{hostname} is the name of a member of {} already ({})", network.name(), holder.peer.short()),
             "choose another host name, or have that member renamed first",
         )),
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ray_ipc::control::{ErrorReply, MemberReply};
 
-use super::{Core, Network, Result, Standing, failure};
+use super::{Core, Network, Result, Standing, failure, log::last_name};
 use crate::{
     ident::{Hostname, NetworkName, PeerId},
     ledger::Member,
@@ -51,7 +51,7 @@ impl Core {
         match network.standing(&self.me) {
             Standing::Member => Ok(network),
             Standing::Out(reason) => Err(failure::no_member(network.name(), &reason)),
-            Standing::Ended(by) => Err(failure::ended(network.name(), &by)),
+            Standing::Ended(by) => Err(failure::ended(network.name(), &network.ended_by().unwrap_or(by))),
         }
     }
 
@@ -83,6 +83,11 @@ impl Network {
     /// The host name of a member; the start of its id where it is none.
     pub(super) fn name_of(&self, peer: &PeerId) -> String {
         self.ledger.roster().get(peer).map_or_else(|| peer.short(), |member| member.hostname.to_string())
+    }
+
+    /// Who ended the network, by the name that it had while there were members.
+    pub(super) fn ended_by(&self) -> Option<String> {
+        self.ledger.dissolved().map(|end| last_name(&self.ledger, &end.author()))
     }
 
     /// What a verb answers about a member.

@@ -12,6 +12,7 @@ use ray_ipc::control::{
 use super::{Core, Network, PublicationState, Waiting, mode::shown, tunnel::tun_status};
 use crate::{
     host::TunnelState,
+    ident::PeerId,
     ledger::Member,
     mesh::{Link, LinkPath},
 };
@@ -71,7 +72,7 @@ impl Core {
             coordinator: roster.is_coordinator(&self.me),
             members,
             mode: shown(roster.mode),
-            standing: standing(network.standing(&self.me)),
+            standing: standing(network, &self.me),
             ephemeral_s: roster.ephemeral,
             entries: count(ledger.len()),
             unconfirmed: count(ledger.unanchored()),
@@ -114,11 +115,11 @@ fn waiting_reply(waiting: Waiting) -> WaitingReply {
     WaitingReply { room_id: waiting.room.to_string(), hostname: waiting.hostname.to_string() }
 }
 
-fn standing(standing: super::Standing) -> Standing {
-    match standing {
+fn standing(network: &Network, me: &PeerId) -> Standing {
+    match network.standing(me) {
         super::Standing::Member => Standing::Member,
         super::Standing::Out(reason) => Standing::Out { reason },
-        super::Standing::Ended(by) => Standing::Ended { by },
+        super::Standing::Ended(by) => Standing::Ended { by: network.ended_by().unwrap_or(by) },
     }
 }
 

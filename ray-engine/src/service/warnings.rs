@@ -18,6 +18,7 @@ impl Core {
                 ));
             }
             Standing::Ended(by) => {
+                let by = network.ended_by().unwrap_or(by);
                 warnings.push(format!("{name}: {by} ended the network; forget it with: ray leave {name}"));
             }
         }

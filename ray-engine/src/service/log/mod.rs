@@ -46,7 +46,7 @@ impl Core {
             Ok(0) | Err(_) => total,
             Ok(limit) => limit.min(total),
         };
-        let permit = if limit > SHORT_MAX { Some(LONG.try_acquire().map_err(|_| busy(&name))?) } else { None };
+        let permit = place(&name, limit)?;
         let done = LogDone {
             network: name,
             entries: u32::try_from(total).unwrap_or(u32::MAX),
@@ -82,6 +82,14 @@ impl Telling {
     }
 }
 
+/// A place among the long answers, for whoever needs one.
+fn place(network: &str, entries: usize) -> Result<Option<SemaphorePermit<'static>>> {
+    if entries <= SHORT_MAX {
+        return Ok(None);
+    }
+    LONG.try_acquire().map(Some).map_err(|_| busy(network))
+}
+
 fn busy(network: &str) -> ErrorReply {
     failure::refused(
         format!("log of {network}: {LONG_AT_ONCE_MAX} long histories are being read already"),
@@ -97,7 +105,7 @@ fn unread(network: &str) -> ErrorReply {
     )
 }
 
-/// The last host name of a node that may be no member any more; the beginning of its id if it never had one.
+/// The host name that a node has, or had last, in a network; the start of its id if it never had one.
 pub(super) fn last_name(ledger: &Ledger, peer: &PeerId) -> String {
     let mut names = Names::default();
     for told in ledger.history() {

@@ -139,6 +139,44 @@ fn the_latest_entries_are_told_with_the_names_of_their_time() {
     assert_eq!(history(&home.ledger, 0), []);
 }
 
+#[test]
+fn who_ended_a_network_is_called_as_before() {
+    let mut home = Home::founded();
+    home.say(&alice(), Action::Dissolve);
+    assert_eq!(home.members().len(), 0);
+    assert_eq!(last_name(&home.ledger, &id(&alice())), "alice");
+    assert_eq!(last_name(&home.ledger, &id(&bob())), id(&bob()).short());
+}
+
+#[test]
+fn long_histories_are_told_to_few_at_once_and_short_ones_to_all() {
+    let held: Vec<_> = (0..LONG_AT_ONCE_MAX).map(|_| place("home", SHORT_MAX + 1).unwrap()).collect();
+    let refused = place("home", SHORT_MAX + 1).map(|_| ()).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Refused);
+    assert!(refused.message.starts_with("log of home: "), "{}", refused.message);
+    assert!(place("home", SHORT_MAX).unwrap().is_none());
+    drop(held);
+    assert!(place("home", SHORT_MAX + 1).unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_history_is_handed_out_as_it_is_read_and_ends_with_its_count() {
+    let mut home = Home::founded();
+    for seconds in 1..=40 {
+        home.say(&alice(), Action::SetEphemeral { seconds });
+    }
+    let done = LogDone { network: "home".to_owned(), entries: 41, unconfirmed: 40 };
+    let (answer, mut replies) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(Telling { entries: home.history(), done: done.clone(), permit: None }.run(answer));
+    let mut told = Vec::new();
+    while let Some(reply) = replies.recv().await {
+        told.push(reply);
+    }
+    assert_eq!(told.len(), 42);
+    assert_eq!(told.pop(), Some(Reply::LogDone(done)));
+    assert!(told.iter().all(|reply| matches!(reply, Reply::LogEntry(_)) && !reply.is_final()));
+}
+
 #[derive(Clone)]
 struct Home {
     ledger: Ledger,
