@@ -5,6 +5,7 @@
 
 mod ledger;
 mod network;
+mod publish;
 
 /// One parser under test.
 #[derive(Debug)]
@@ -17,9 +18,12 @@ pub struct Target {
     pub samples: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "entry", run: ledger::entry, samples: ledger::entry_samples },
     Target { name: "invite", run: ledger::invite, samples: ledger::invite_samples },
+    Target { name: "bundle", run: publish::bundle, samples: publish::bundle_samples },
+    Target { name: "record", run: publish::record, samples: publish::record_samples },
+    Target { name: "message", run: network::message, samples: network::message_samples },
     Target { name: "frame", run: network::frame, samples: network::frame_samples },
     Target { name: "packet", run: network::packet, samples: network::packet_samples },
     Target { name: "dns", run: network::dns, samples: network::dns_samples },

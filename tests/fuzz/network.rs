@@ -3,9 +3,31 @@
 use bytes::Bytes;
 use ray_engine::{
     dns::{self, Zone},
-    mesh::frame::Unpacker,
+    mesh::{
+        frame::Unpacker,
+        wire::{LinkMessage, MESSAGE_MAX},
+    },
     packet,
 };
+use ray_ipc::codec;
+
+/// What a peer says on the stream of a link.
+pub(crate) fn message(bytes: &[u8]) {
+    let Ok(message) = codec::decode::<MESSAGE_MAX, LinkMessage>(bytes) else { return };
+    let again = codec::encode::<MESSAGE_MAX, _>(&message).unwrap_or_else(|e| panic!("a decoded message is refused: {e}"));
+    assert_eq!(again, bytes, "a message has one encoding");
+}
+
+pub(crate) fn message_samples() -> Vec<Vec<u8>> {
+    let room = [0x11; 32];
+    let messages = [
+        LinkMessage::Hello { version: 1, features: 3, release: "0.1.0".to_owned() },
+        LinkMessage::Heads { room, heads: vec![[0x22; 32]; 2] },
+        LinkMessage::Want { room, have: vec![[0x22; 32]], ids: vec![[0x33; 32]] },
+        LinkMessage::Entries { room, entries: vec![vec![1; 100], vec![2; 7]], more: true },
+    ];
+    messages.iter().filter_map(|message| codec::encode::<MESSAGE_MAX, _>(message).ok()).collect()
+}
 
 pub(crate) fn packet(bytes: &[u8]) {
     let Ok(parsed) = packet::parse(bytes) else { return };

@@ -17,7 +17,7 @@ pub const HEADS_MAX: usize = 512;
 /// Epochs whose keys one message asks for.
 pub const EPOCHS_MAX: usize = 16;
 /// An answer of entries of full size, with room for their lengths.
-pub(super) const MESSAGE_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 128;
+pub const MESSAGE_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 128;
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum LinkMessage {
