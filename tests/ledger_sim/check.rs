@@ -11,7 +11,7 @@ use crate::reference::{Minted, Reference, Seat, Set, View};
 
 /// Whether a refusal is about this node's room and not about the entry.
 pub(crate) fn is_local(refusal: &Refusal) -> bool {
-    matches!(refusal, Refusal::Full | Refusal::Forked)
+    *refusal == Refusal::LedgerFull
 }
 
 /// The first difference between what a node holds and what the page makes of the same entries.

@@ -32,7 +32,7 @@ impl Reference {
             }
         }
         let mut voids = Voids { reference: self, set, ends: &ends, known: HashMap::new() };
-        let void: Set = set.iter().filter(|n| voids.is_void(*n)).collect();
+        let void: Set = set.iter().filter(|n| !ends.contains(n) && voids.is_void(*n)).collect();
         let (order, unanchored) = self.order(set, &void);
         Counted { ends, void, order, unanchored }
     }

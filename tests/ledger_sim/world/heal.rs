@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ray_engine::ledger::{Action, Alarm, EntryId, VerifiedEntry};
+use ray_engine::ledger::{Action, Alarm, EntryId, SigningKey, VerifiedEntry};
 
 use super::World;
 use crate::{
@@ -94,20 +94,24 @@ impl World {
         let (group, known) = self.group();
         for at in group {
             let held = self.held(at);
-            let lacking: Vec<String> = known
-                .iter()
-                .filter(|number| !held.has(*number))
-                .map(|number| self.tell(self.reference.entry(number)))
-                .collect();
-            if let Some(first) = lacking.first() {
-                let wanted = self.ledger(at).wanted().len();
-                let waiting = self.ledger(at).pending_len();
-                return Some(format!(
-                    "{} lacks {} entries that other honest members hold ({waiting} wait, {wanted} wanted), one of them {first}",
-                    self.name(at),
-                    lacking.len(),
-                ));
-            }
+            let lacking: Vec<usize> = known.iter().filter(|number| !held.has(*number)).collect();
+            let ledger = self.ledger(at);
+            let ready = |number: &&usize| self.reference.entry(**number).parents().iter().all(|id| ledger.contains(id));
+            let Some(first) = lacking.iter().find(ready) else { continue };
+            let entry = self.reference.entry(*first);
+            let fellows = |fellow: &&VerifiedEntry| {
+                (fellow.author(), fellow.counter()) == (entry.author(), entry.counter())
+            };
+            return Some(format!(
+                "{} lacks {} entries that other honest members hold ({} wait, {} wanted), first of them {}; \
+                 it holds {} of the same author and counter",
+                self.name(at),
+                lacking.len(),
+                ledger.pending_len(),
+                ledger.wanted().len(),
+                self.tell(entry),
+                ledger.entries().filter(fellows).count(),
+            ));
         }
         None
     }
@@ -125,7 +129,8 @@ impl World {
     fn name_all_heads(&mut self) {
         for at in self.honest() {
             if self.is_member(at) {
-                let action = writer::certify(self.room, &self.users[0], self.nodes[at].peer);
+                let user = SigningKey::from_bytes(&self.faults.bytes());
+                let action = writer::certify(self.room, &user, self.nodes[at].peer);
                 self.author(at, action);
             }
         }

@@ -153,6 +153,9 @@ impl World {
         let parents = if self.hostility.chance(50) { self.heads(at) } else { self.old_parents(at) };
         let key = self.nodes[at].key.clone();
         for _ in 0..2 + self.hostility.below(2) {
+            if !self.nodes[at].is_up() {
+                return;
+            }
             let action = self.some_action(at);
             let draft = self.draft(at, parents.clone(), action);
             self.sign_and_push(at, draft, &key);
