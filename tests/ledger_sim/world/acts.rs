@@ -5,7 +5,7 @@ use ray_engine::{
     ledger::{Action, EntryId, Invite, InviteKey, Ledger, Mode, RuleText, Scope, SigningKey, VerifiedEntry, verify},
 };
 
-use super::World;
+use super::{Mood, World};
 use crate::writer::{self, Draft};
 
 const HOSTNAMES: [&str; 5] = ["nas", "home", "nas-2", "laptop", "nas-3"];
@@ -78,6 +78,22 @@ impl World {
         let other = self.acts.below(self.nodes.len());
         let member = self.nodes[other].peer;
         let hostname = self.some_hostname();
+        if self.acts.chance(50) {
+            let coordinator = self.some_coordinator(at).unwrap_or(member);
+            match (self.plan.mood, self.acts.below(6)) {
+                (Mood::Mixed, _) => {}
+                (Mood::Quarrel, 0..2) => return Action::Grant { member },
+                (Mood::Quarrel, 2..4) => return Action::Revoke { member: coordinator },
+                (Mood::Quarrel, _) => return Action::Remove { member: coordinator },
+                (Mood::Exodus, 0..3) => return Action::Leave,
+                (Mood::Exodus, 3) => return Action::Revoke { member: self.nodes[at].peer },
+                (Mood::Exodus, _) => return Action::Grant { member },
+                (Mood::Crowd, 0..3) => return self.some_mint(at, hostname),
+                (Mood::Crowd, 3) => return Action::SetMode { mode: Mode::Open },
+                (Mood::Crowd, 4) => return Action::RevokeInvite { invite: self.some_invite() },
+                (Mood::Crowd, _) => return Action::Rename { member, hostname },
+            }
+        }
         match self.acts.below(100) {
             0..16 => self.some_mint(at, hostname),
             16..24 => Action::Admit { member, hostname },

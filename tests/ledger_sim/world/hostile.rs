@@ -218,7 +218,7 @@ impl World {
     /// Many entries without effect.
     fn flood(&mut self, at: usize) {
         let key = self.nodes[at].key.clone();
-        let count = 5 + self.hostility.below(25);
+        let count = if self.hostility.chance(2) { 300 } else { 5 + self.hostility.below(25) };
         let mut parents = self.heads(at);
         let mut entries = Vec::new();
         for _ in 0..count {

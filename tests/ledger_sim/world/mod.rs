@@ -34,6 +34,19 @@ pub(crate) struct Plan {
     pub(crate) partitions: bool,
     pub(crate) crashes: bool,
     pub(crate) clocks: bool,
+    pub(crate) mood: Mood,
+}
+
+/// What the nodes of a run mostly do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Mixed,
+    /// Coordinators appoint, depose and remove each other.
+    Quarrel,
+    /// Members leave, coordinators too.
+    Exodus,
+    /// Nodes come by invites and open doors, and want the same names.
+    Crowd,
 }
 
 impl Plan {
@@ -41,7 +54,8 @@ impl Plan {
         let mut random = Random::new(seed ^ 0x706c_616e);
         let nodes = 3 + random.below(7);
         let steps = 40 + random.below(120);
-        Self { seed, nodes, steps, hostile: true, faults: true, partitions: true, crashes: true, clocks: true }
+        let mood = *random.pick(&[Mood::Mixed, Mood::Quarrel, Mood::Exodus, Mood::Crowd]);
+        Self { seed, nodes, steps, hostile: true, faults: true, partitions: true, crashes: true, clocks: true, mood }
     }
 }
 
@@ -146,7 +160,7 @@ impl World {
     fn gather(&mut self) {
         for at in 1..self.nodes.len() {
             let (peer, hostname) = (self.nodes[at].peer, self.some_hostname());
-            let (comes, leads) = (self.acts.chance(75), self.acts.chance(35));
+            let (comes, leads) = (self.acts.chance(75), self.acts.chance(40));
             if !comes || !self.is_member(0) || self.nodes[0].restart_at.is_some() {
                 continue;
             }
