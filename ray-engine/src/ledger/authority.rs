@@ -1,18 +1,14 @@
 //! Whether an entry may stand. Judged by the entry's own past alone, so that every node that holds the entry judges
 //! alike and nothing that arrives later changes the judgement.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    error::Error,
-    fmt,
-};
+use std::{error::Error, fmt};
 
 use super::{
-    action::{Action, InviteKey},
-    entry::{EntryError, VerifiedEntry},
-    graph::{Graph, Place},
-    limits::Index,
-    roster::{InviteRefusal, Roster},
+    action::{Action, InviteKey, Mode},
+    entry::{EntryId, VerifiedEntry},
+    history::{History, Right},
+    limits::{AUTHOR_ENTRIES_PER_HOUR, AUTHOR_HOUR_S, COORDINATORS_MAX, EXPIRY_TOLERANCE_S, Index, MEMBER_ENTRIES_MAX},
+    view::View,
 };
 use crate::ident::{PeerId, UnixTime};
 
@@ -21,13 +17,32 @@ use crate::ident::{PeerId, UnixTime};
 pub enum Refusal {
     OtherNetwork,
     SecondGenesis,
-    /// The author counted no further than in an entry that it had made before.
+    /// The author's counter is not the next one of those in the entry's past.
     Counter,
-    NotCoordinator,
-    UnknownInvite,
-    InviteExpired,
+    /// The author is no coordinator and has made as many entries as a member may.
+    MemberQuota,
+    /// The author has made as many entries in this hour as anybody may.
+    HourQuota,
+    Dissolved,
     NotMember,
+    NotCoordinator,
+    AboutItself,
+    UnknownInvite,
+    InviteRevoked,
+    InviteExpired,
+    AlreadyMember,
+    /// The joiner was removed, and only an admit brings it back.
+    Removed,
+    /// The joiner's signature is from before it left, or from another branch.
+    After,
+    NotOpen,
     LastCoordinator,
+    UnknownMember,
+    AlreadyCoordinator,
+    CoordinatorsFull,
+    NotACoordinator,
+    NameBound,
+    UnknownSuggestion,
     LedgerFull,
 }
 
@@ -36,12 +51,27 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::OtherNetwork => "the entry belongs to another network",
             Self::SecondGenesis => "the network has begun with another entry",
-            Self::Counter => "the author has used this counter before",
-            Self::NotCoordinator => "the author was no coordinator",
-            Self::UnknownInvite => "the author did not know of such an invite",
-            Self::InviteExpired => "the invite had expired",
+            Self::Counter => "the author's counter is not the next one",
+            Self::MemberQuota => "the author has made as many entries as a member may",
+            Self::HourQuota => "the author has made too many entries in an hour",
+            Self::Dissolved => "the network was dissolved",
             Self::NotMember => "the author was no member",
-            Self::LastCoordinator => "the last coordinator left while members remained",
+            Self::NotCoordinator => "the author was no coordinator",
+            Self::AboutItself => "a coordinator leaves and does not remove itself",
+            Self::UnknownInvite => "the author did not know of such an invite",
+            Self::InviteRevoked => "the invite was revoked",
+            Self::InviteExpired => "the invite had expired",
+            Self::AlreadyMember => "the joiner was a member already",
+            Self::Removed => "the joiner was removed from the network",
+            Self::After => "the joiner signed for another time",
+            Self::NotOpen => "the network was not open",
+            Self::LastCoordinator => "no coordinator would have remained",
+            Self::UnknownMember => "the entry is about a node that was no member",
+            Self::AlreadyCoordinator => "the member was a coordinator already",
+            Self::CoordinatorsFull => "the network had as many coordinators as it can have",
+            Self::NotACoordinator => "the member was no coordinator",
+            Self::NameBound => "the member's name was given to it by a coordinator",
+            Self::UnknownSuggestion => "the author did not know of such a suggestion",
             Self::LedgerFull => "the ledger is full",
         })
     }
@@ -49,232 +79,194 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {}
 
-/// Why an entry of our own is not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthorError {
-    NotFounded,
-    Founded,
-    NotCoordinator,
-    NotMember,
-    AlreadyMember,
-    LastCoordinator,
-    MembersFull,
-    InvitesFull,
-    InviteExists,
-    InviteExpires,
-    Invite(InviteRefusal),
-    CounterSpent,
-    Entry(EntryError),
-    Refused(Refusal),
+/// Whether `entry` may stand on top of `past`, and by what right.
+pub(super) fn judge(history: &History, past: &View, entry: &VerifiedEntry) -> Result<Right, Refusal> {
+    let author = entry.author();
+    if past.counter(&author).checked_add(1) != Some(entry.counter()) {
+        return Err(Refusal::Counter);
+    }
+    if matches!(entry.action(), Action::Genesis { .. }) {
+        let right = Right { deciding: false, ground: None };
+        return if history.len() == 0 { Ok(right) } else { Err(Refusal::SecondGenesis) };
+    }
+    let roster = past.roster();
+    if roster.dissolved {
+        return Err(Refusal::Dissolved);
+    }
+    if !roster.is_member(&author) {
+        return Err(Refusal::NotMember);
+    }
+    let coordinator = roster.is_coordinator(&author);
+    let deciding = decides(entry.action(), coordinator);
+    if deciding && !coordinator {
+        return Err(Refusal::NotCoordinator);
+    }
+    check_quota(history, past, entry, coordinator)?;
+    check_action(history, past, entry, coordinator)?;
+    let ground = if deciding { roster.ground(&author).and_then(|key| history.number(&key.id)) } else { None };
+    Ok(Right { deciding, ground })
 }
 
-impl fmt::Display for AuthorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotFounded => "the network's first entry is not known yet",
-            Self::Founded => "the network has been founded before",
-            Self::NotCoordinator => "only a coordinator may do this",
-            Self::NotMember => "this node is not a member of the network",
-            Self::AlreadyMember => "the node is a member of the network already",
-            Self::LastCoordinator => "the last coordinator cannot leave while other members remain",
-            Self::MembersFull => "the network has as many members as it can hold",
-            Self::InvitesFull => "the network has as many invites as it can hold",
-            Self::InviteExists => "the network knows an invite with this key already",
-            Self::InviteExpires => "the invite would expire before it can be used",
-            Self::Invite(_) => "the invite admits nobody",
-            Self::CounterSpent => "this node has used up its counter in the network",
-            Self::Entry(_) => "the entry would not be valid",
-            Self::Refused(_) => "the network would not accept the entry",
-        })
-    }
-}
-
-impl Error for AuthorError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Invite(cause) => Some(cause),
-            Self::Entry(cause) => Some(cause),
-            Self::Refused(cause) => Some(cause),
-            Self::NotFounded
-            | Self::Founded
-            | Self::NotCoordinator
-            | Self::NotMember
-            | Self::AlreadyMember
-            | Self::LastCoordinator
-            | Self::MembersFull
-            | Self::InvitesFull
-            | Self::InviteExists
-            | Self::InviteExpires
-            | Self::CounterSpent => None,
-        }
-    }
-}
-
-/// Which entries of a ledger bear on authority, found by what they are about.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Facts {
-    founder: Option<PeerId>,
-    counters: BTreeSet<(PeerId, u64, Index)>,
-    /// By peer: the entries that seat it, or would if the fold found nothing against it.
-    seats: BTreeMap<PeerId, Vec<Index>>,
-    leaves: BTreeMap<PeerId, Vec<Index>>,
-    mints: BTreeMap<InviteKey, Vec<(Index, UnixTime)>>,
-}
-
-impl Facts {
-    /// Remembers an entry that stands.
-    pub(super) fn note(&mut self, number: Index, entry: &VerifiedEntry) {
-        let author = entry.author();
-        self.counters.insert((author, entry.counter(), number));
-        match entry.action() {
-            Action::Genesis { founder, .. } => {
-                self.founder = Some(*founder);
-                self.seats.entry(*founder).or_default().push(number);
-            }
-            Action::MintInvite { invite, expires, .. } => {
-                self.mints.entry(*invite).or_default().push((number, *expires));
-            }
-            Action::Redeem { .. } => self.seats.entry(author).or_default().push(number),
-            Action::Admit { member, .. } => self.seats.entry(*member).or_default().push(number),
-            Action::Leave => self.leaves.entry(author).or_default().push(number),
-        }
-    }
-
-    pub(super) fn is_founded(&self) -> bool {
-        self.founder.is_some()
-    }
-
-    /// The highest counter that an author has used; 0 if none.
-    pub(super) fn last_counter(&self, author: &PeerId) -> u64 {
-        self.counters.range((*author, 0, 0)..=(*author, u64::MAX, Index::MAX)).next_back().map_or(0, |entry| entry.1)
-    }
-
-    /// The entries that an entry of this author must have in its past for it to stand.
-    pub(super) fn grounds(&self, author: &PeerId, action: &Action) -> Vec<Index> {
-        let seat = self.seats.get(author).and_then(|seats| seats.last()).copied();
-        let mint = match action {
-            Action::Redeem { invite, .. } => self.mints.get(invite).and_then(|mints| mints.first()).map(|mint| mint.0),
-            Action::Genesis { .. } | Action::MintInvite { .. } | Action::Admit { .. } | Action::Leave => None,
-        };
-        seat.into_iter().chain(mint).collect()
-    }
-
-    /// Whether `entry` may stand on top of `past`. `needs_coordinator` tells whether, by the fold of that past, a peer
-    /// is the last coordinator among several members; it is costly and asked only for a coordinator's leave.
-    pub(super) fn judge(
-        &self,
-        entry: &VerifiedEntry,
-        past: Past<'_>,
-        needs_coordinator: impl FnOnce(&PeerId) -> bool,
-    ) -> Result<(), Refusal> {
-        let author = entry.author();
-        if self.has_counted_as_far(&author, entry.counter(), past) {
-            return Err(Refusal::Counter);
-        }
-        match entry.action() {
-            Action::Genesis { .. } if self.is_founded() => Err(Refusal::SecondGenesis),
-            Action::Genesis { .. } => Ok(()),
-            Action::MintInvite { .. } | Action::Admit { .. } if !self.was_coordinator(&author, past) => {
-                Err(Refusal::NotCoordinator)
-            }
-            Action::MintInvite { .. } | Action::Admit { .. } => Ok(()),
-            Action::Redeem { invite, .. } => self.judge_redeem(invite, entry.time(), past),
-            Action::Leave if !self.had_seat(&author, past) => Err(Refusal::NotMember),
-            Action::Leave if self.was_coordinator(&author, past) && needs_coordinator(&author) => {
-                Err(Refusal::LastCoordinator)
-            }
-            Action::Leave => Ok(()),
-        }
-    }
-
-    fn has_counted_as_far(&self, author: &PeerId, counter: u64, past: Past<'_>) -> bool {
-        let mut as_far = self.counters.range((*author, counter, 0)..=(*author, u64::MAX, Index::MAX));
-        as_far.any(|&(_, _, number)| past.contains(number))
-    }
-
-    /// The founder, until it leaves.
-    fn was_coordinator(&self, peer: &PeerId, past: Past<'_>) -> bool {
-        self.founder == Some(*peer) && !any_in(past, self.leaves.get(peer))
-    }
-
-    /// Some mint of the key must be known to the redeemer and not over at the redeemer's own time.
-    fn judge_redeem(&self, invite: &InviteKey, time: UnixTime, past: Past<'_>) -> Result<(), Refusal> {
-        let mints = self.mints.get(invite).map(Vec::as_slice).unwrap_or_default();
-        let mut refusal = Refusal::UnknownInvite;
-        for (number, expires) in mints {
-            if past.contains(*number) {
-                if time < *expires {
-                    return Ok(());
-                }
-                refusal = Refusal::InviteExpired;
-            }
-        }
-        Err(refusal)
-    }
-
-    /// Some entry in the past seats the peer, and no leave in the past came after it.
-    fn had_seat(&self, peer: &PeerId, past: Past<'_>) -> bool {
-        let seats = self.seats.get(peer).map(Vec::as_slice).unwrap_or_default();
-        let leaves = self.leaves.get(peer).map(Vec::as_slice).unwrap_or_default();
-        seats.iter().rev().any(|seat| {
-            let mut later_leaves = leaves.iter().rev().take_while(|leave| *leave > seat);
-            past.contains(*seat) && !later_leaves.any(|leave| past.contains(*leave) && past.graph.knew(*leave, *seat))
-        })
-    }
-}
-
-/// The past of the entry that is judged.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Past<'a> {
-    pub(super) graph: &'a Graph,
-    pub(super) place: &'a Place,
-}
-
-impl Past<'_> {
-    fn contains(&self, number: Index) -> bool {
-        self.graph.in_past(self.place, number)
-    }
-}
-
-fn any_in(past: Past<'_>, numbers: Option<&Vec<Index>>) -> bool {
-    numbers.is_some_and(|numbers| numbers.iter().any(|number| past.contains(*number)))
-}
-
-/// Whether an author may say this on top of all that is known. Refuses whatever the fold would ignore.
-pub(super) fn permit(roster: &Roster, author: &PeerId, action: &Action, now: UnixTime) -> Result<(), AuthorError> {
+/// Whether an entry with this action is a coordinator's.
+fn decides(action: &Action, by_coordinator: bool) -> bool {
     match action {
-        Action::Genesis { .. } => Err(AuthorError::Founded),
-        Action::MintInvite { invite, expires, .. } => {
-            if !roster.is_coordinator(author) {
-                return Err(AuthorError::NotCoordinator);
-            }
-            if roster.invite(invite).is_some() {
-                return Err(AuthorError::InviteExists);
-            }
-            if *expires <= now {
-                return Err(AuthorError::InviteExpires);
-            }
-            if roster.invites_are_full() { Err(AuthorError::InvitesFull) } else { Ok(()) }
-        }
-        Action::Redeem { invite, .. } => {
-            permit_seat(roster, author)?;
-            roster.check_invite(invite, now).map(|_| ()).map_err(AuthorError::Invite)
-        }
-        Action::Admit { member, .. } => {
-            if !roster.is_coordinator(author) {
-                return Err(AuthorError::NotCoordinator);
-            }
-            permit_seat(roster, member)
-        }
-        Action::Leave if !roster.is_member(author) => Err(AuthorError::NotMember),
-        Action::Leave if roster.needs_coordinator(author) => Err(AuthorError::LastCoordinator),
-        Action::Leave => Ok(()),
+        Action::MintInvite { .. }
+        | Action::Admit { .. }
+        | Action::Remove { .. }
+        | Action::Grant { .. }
+        | Action::Revoke { .. }
+        | Action::RevokeInvite { .. }
+        | Action::SetMode { .. }
+        | Action::RotateEpoch { .. }
+        | Action::Rekey { .. }
+        | Action::SetEphemeral { .. }
+        | Action::Checkpoint { .. }
+        | Action::Dissolve
+        | Action::GroupAdd { .. }
+        | Action::GroupRemove { .. }
+        | Action::Suggest { .. }
+        | Action::Withdraw { .. } => true,
+        Action::Rename { .. } => by_coordinator,
+        Action::Genesis { .. }
+        | Action::Redeem { .. }
+        | Action::Leave
+        | Action::Welcome { .. }
+        | Action::CertifyDevice { .. }
+        | Action::RevokeDevice { .. }
+        | Action::Unknown { .. } => false,
     }
 }
 
-fn permit_seat(roster: &Roster, peer: &PeerId) -> Result<(), AuthorError> {
-    if roster.is_member(peer) {
-        return Err(AuthorError::AlreadyMember);
+fn check_quota(history: &History, past: &View, entry: &VerifiedEntry, coordinator: bool) -> Result<(), Refusal> {
+    let (author, counter) = (entry.author(), entry.counter());
+    if !coordinator && counter > MEMBER_ENTRIES_MAX {
+        return Err(Refusal::MemberQuota);
     }
-    if roster.is_full() { Err(AuthorError::MembersFull) } else { Ok(()) }
+    let Some(before) = counter.checked_sub(AUTHOR_ENTRIES_PER_HOUR) else { return Ok(()) };
+    let within_the_hour = |&&number: &&Index| {
+        past.marks().has(number) && history.entry(number).time().0.abs_diff(entry.time().0) < AUTHOR_HOUR_S
+    };
+    match history.counted(author, before).iter().find(within_the_hour) {
+        Some(_) => Err(Refusal::HourQuota),
+        None => Ok(()),
+    }
+}
+
+fn check_action(history: &History, past: &View, entry: &VerifiedEntry, coordinator: bool) -> Result<(), Refusal> {
+    let (author, roster) = (entry.author(), past.roster());
+    let member = |peer: &PeerId| if roster.is_member(peer) { Ok(()) } else { Err(Refusal::UnknownMember) };
+    match entry.action() {
+        Action::Redeem { invite, joiner, after, .. } => {
+            check_redeem(history, past, invite, entry.time())?;
+            check_joiner(history, past, joiner, *after)
+        }
+        Action::Welcome { joiner, after, .. } => {
+            if roster.mode != Mode::Open {
+                return Err(Refusal::NotOpen);
+            }
+            check_joiner(history, past, joiner, *after)
+        }
+        Action::Leave if roster.is_only_coordinator(&author) && !roster.is_only_member(&author) => {
+            Err(Refusal::LastCoordinator)
+        }
+        Action::Remove { member: target } if *target == author => Err(Refusal::AboutItself),
+        Action::Remove { member: target } => member(target),
+        Action::Grant { member: target } => {
+            member(target)?;
+            if roster.is_coordinator(target) {
+                return Err(Refusal::AlreadyCoordinator);
+            }
+            if roster.coordinators_len() >= COORDINATORS_MAX { Err(Refusal::CoordinatorsFull) } else { Ok(()) }
+        }
+        Action::Revoke { member: target } if !roster.is_coordinator(target) => Err(Refusal::NotACoordinator),
+        Action::Revoke { member: target } if *target == author && roster.is_only_coordinator(&author) => {
+            Err(Refusal::LastCoordinator)
+        }
+        Action::RevokeInvite { invite } if !any_held(history, past, history.mints(invite)) => {
+            Err(Refusal::UnknownInvite)
+        }
+        Action::Rename { member: target, .. } => {
+            member(target)?;
+            if coordinator {
+                return Ok(());
+            }
+            if *target != author {
+                return Err(Refusal::NotCoordinator);
+            }
+            if roster.get(&author).is_some_and(|own| own.bound) { Err(Refusal::NameBound) } else { Ok(()) }
+        }
+        Action::Withdraw { suggestion } => match history.number(suggestion) {
+            Some(number) if past.holds(history, number) && is_suggestion(history, number) => Ok(()),
+            Some(_) | None => Err(Refusal::UnknownSuggestion),
+        },
+        Action::Genesis { .. }
+        | Action::MintInvite { .. }
+        | Action::Admit { .. }
+        | Action::Leave
+        | Action::Revoke { .. }
+        | Action::RevokeInvite { .. }
+        | Action::SetMode { .. }
+        | Action::RotateEpoch { .. }
+        | Action::Rekey { .. }
+        | Action::SetEphemeral { .. }
+        | Action::Checkpoint { .. }
+        | Action::Dissolve
+        | Action::CertifyDevice { .. }
+        | Action::RevokeDevice { .. }
+        | Action::GroupAdd { .. }
+        | Action::GroupRemove { .. }
+        | Action::Suggest { .. }
+        | Action::Unknown { .. } => Ok(()),
+    }
+}
+
+/// Some mint of the key that counts must be known to the author and not be over at the author's own time.
+fn check_redeem(history: &History, past: &View, invite: &InviteKey, time: UnixTime) -> Result<(), Refusal> {
+    let mut refusal = Refusal::UnknownInvite;
+    let mints = history.mints(invite).iter().filter(|&&mint| past.holds(history, mint));
+    let open = mints.map(|&mint| history.action(mint)).any(|action| {
+        refusal = Refusal::InviteExpired;
+        let Action::MintInvite { expires, .. } = action else { return false };
+        time.0 < expires.0.saturating_add(EXPIRY_TOLERANCE_S)
+    });
+    if any_held(history, past, history.closings(invite)) {
+        return Err(Refusal::InviteRevoked);
+    }
+    if open { Ok(()) } else { Err(refusal) }
+}
+
+fn check_joiner(history: &History, past: &View, joiner: &PeerId, after: Option<EntryId>) -> Result<(), Refusal> {
+    if past.roster().is_member(joiner) {
+        return Err(Refusal::AlreadyMember);
+    }
+    if removal(history, past, joiner).is_some() {
+        return Err(Refusal::Removed);
+    }
+    if last_leave(history, past, joiner) != after { Err(Refusal::After) } else { Ok(()) }
+}
+
+/// The latest removal of a node that counts.
+pub(super) fn removal(history: &History, view: &View, peer: &PeerId) -> Option<Index> {
+    let removals = history
+        .ends(peer)
+        .iter()
+        .copied()
+        .filter(|&end| matches!(history.action(end), Action::Remove { .. }) && view.holds(history, end));
+    removals.max_by_key(|&end| history.key(end))
+}
+
+/// The leave of a node with the highest counter; of several, which a fork makes, the one with the lowest id.
+pub(super) fn last_leave(history: &History, view: &View, peer: &PeerId) -> Option<EntryId> {
+    let leaves = history.ends(peer).iter().filter(|&&end| view.marks().has(end)).map(|&end| history.entry(end));
+    let leaves = leaves.filter(|entry| matches!(entry.action(), Action::Leave));
+    let last = leaves.min_by_key(|entry| (std::cmp::Reverse(entry.counter()), entry.id()));
+    last.map(VerifiedEntry::id)
+}
+
+fn any_held(history: &History, past: &View, numbers: &[Index]) -> bool {
+    numbers.iter().any(|&number| past.holds(history, number))
+}
+
+fn is_suggestion(history: &History, number: Index) -> bool {
+    matches!(history.action(number), Action::Suggest { .. })
 }

@@ -6,10 +6,10 @@ use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::{
-    action::{Action, InviteKey},
+    action::{Action, InviteKey, UserKey},
     encode::{self, Envelope},
 };
-use crate::ident::{NameError, PeerId, RoomId, UnixTime};
+use crate::ident::{Hostname, NameError, PeerId, RoomId, UnixTime};
 
 /// The BLAKE3 hash of an entry's canonical bytes, signature included.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,10 +122,11 @@ pub enum EntryError {
     ParentOrder,
     OtherNetwork,
     Signature,
-    /// Signed well, but by a program that knows more actions than this one.
-    UnknownAction(u16),
     Text,
     Name(NameError),
+    Mode,
+    Scope,
+    Rule,
     NotCanonical,
     Counter,
     /// A genesis with parents, or another entry without.
@@ -133,6 +134,8 @@ pub enum EntryError {
     GenesisAuthor,
     NoUses,
     Proof,
+    Consent,
+    UserSignature,
 }
 
 impl fmt::Display for EntryError {
@@ -146,15 +149,19 @@ impl fmt::Display for EntryError {
             Self::ParentOrder => "the entry's parents do not ascend",
             Self::OtherNetwork => "the entry belongs to another network",
             Self::Signature => "the entry is not signed by its author",
-            Self::UnknownAction(tag) => return write!(f, "the entry holds the unknown action {tag}"),
             Self::Text => "a name in the entry is not text",
             Self::Name(_) => "the entry holds a name that is not allowed",
+            Self::Mode => "the entry sets a mode that does not exist",
+            Self::Scope => "the suggestion in the entry is for a scope that does not exist",
+            Self::Rule => "the rule in the entry is not 1 to 512 bytes of printable ASCII",
             Self::NotCanonical => "the entry is not in its canonical encoding",
             Self::Counter => "the entry's counter is not allowed",
             Self::Parents => "only the genesis entry stands without parents",
             Self::GenesisAuthor => "the genesis entry is not signed by the network key",
             Self::NoUses => "the invite in the entry has no uses",
             Self::Proof => "the invite's key did not sign for this joiner",
+            Self::Consent => "the joiner did not sign that it wants to join",
+            Self::UserSignature => "the user's key did not sign for this device",
         })
     }
 }
@@ -196,25 +203,90 @@ pub(super) fn check_shape(content: &Content) -> Result<(), EntryError> {
     if begins != content.parents.is_empty() {
         return Err(EntryError::Parents);
     }
+    if matches!(content.action, Action::Genesis { .. }) && content.author.0 != content.room.0 {
+        return Err(EntryError::GenesisAuthor);
+    }
+    if matches!(content.action, Action::MintInvite { uses: 0, .. }) {
+        return Err(EntryError::NoUses);
+    }
+    check_inner_signature(content)
+}
+
+/// The signature that some actions carry beside their author's.
+fn check_inner_signature(content: &Content) -> Result<(), EntryError> {
+    let room = &content.room;
     match &content.action {
-        Action::Genesis { .. } if content.author.0 != content.room.0 => Err(EntryError::GenesisAuthor),
-        Action::MintInvite { uses: 0, .. } => Err(EntryError::NoUses),
-        Action::Redeem { invite, proof, .. } if !invite.proves(&content.room, &content.author, proof) => {
-            Err(EntryError::Proof)
+        Action::Redeem { invite, joiner, hostname, after, proof } => {
+            let message = encode::redeem_message(room, joiner, hostname, after.as_ref());
+            check_signature(&invite.0, &message, proof).map_err(|BadSignature| EntryError::Proof)
+        }
+        Action::Welcome { joiner, hostname, after, consent } => {
+            let message = encode::welcome_message(room, joiner, hostname, after.as_ref());
+            check_signature(&joiner.0, &message, consent).map_err(|BadSignature| EntryError::Consent)
+        }
+        Action::CertifyDevice { user, signature } => {
+            let message = encode::device_message(room, &content.author);
+            check_signature(&user.0, &message, signature).map_err(|BadSignature| EntryError::UserSignature)
+        }
+        Action::RevokeDevice { user, device, signature } => {
+            let message = encode::undevice_message(room, device);
+            check_signature(&user.0, &message, signature).map_err(|BadSignature| EntryError::UserSignature)
         }
         Action::Genesis { .. }
         | Action::MintInvite { .. }
-        | Action::Redeem { .. }
         | Action::Admit { .. }
-        | Action::Leave => Ok(()),
+        | Action::Leave
+        | Action::Remove { .. }
+        | Action::Grant { .. }
+        | Action::Revoke { .. }
+        | Action::RevokeInvite { .. }
+        | Action::Rename { .. }
+        | Action::SetMode { .. }
+        | Action::RotateEpoch { .. }
+        | Action::Rekey { .. }
+        | Action::SetEphemeral { .. }
+        | Action::Checkpoint { .. }
+        | Action::Dissolve
+        | Action::GroupAdd { .. }
+        | Action::GroupRemove { .. }
+        | Action::Suggest { .. }
+        | Action::Withdraw { .. }
+        | Action::Unknown { .. } => Ok(()),
     }
 }
 
 impl InviteKey {
-    /// Whether the holder of the invite's secret half has vouched for `joiner`.
+    /// Whether `joiner` has shown that it holds the invite. Seats nobody: that takes what
+    /// [`Invite::redeem`](super::Invite::redeem) makes.
     pub fn proves(&self, room: &RoomId, joiner: &PeerId, proof: &[u8; 64]) -> bool {
         check_signature(&self.0, &encode::invite_message(room, joiner), proof).is_ok()
     }
+}
+
+/// What a joiner signs so that a member of an open network can seat it, once.
+pub fn consent(key: &SigningKey, room: RoomId, hostname: &Hostname, after: Option<EntryId>) -> [u8; 64] {
+    key.sign(&encode::welcome_message(&room, &public_half(key), hostname, after.as_ref())).to_bytes()
+}
+
+/// A user's word that a device is its own.
+pub fn certify(user: &SigningKey, room: RoomId, device: PeerId) -> [u8; 64] {
+    user.sign(&encode::device_message(&room, &device)).to_bytes()
+}
+
+/// A user's word that a device is no more its own.
+pub fn uncertify(user: &SigningKey, room: RoomId, device: PeerId) -> [u8; 64] {
+    user.sign(&encode::undevice_message(&room, &device)).to_bytes()
+}
+
+impl UserKey {
+    /// The key that others see.
+    pub fn of(key: &SigningKey) -> Self {
+        Self(key.verifying_key().to_bytes())
+    }
+}
+
+pub(super) fn public_half(key: &SigningKey) -> PeerId {
+    PeerId(key.verifying_key().to_bytes())
 }
 
 struct BadSignature;

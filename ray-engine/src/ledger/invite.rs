@@ -8,8 +8,8 @@ use std::{error::Error, fmt, str::FromStr};
 use data_encoding::{BASE32_NOPAD, DecodeKind};
 use ed25519_dalek::{Signer, SigningKey};
 
-use super::{action::InviteKey, encode, limits::INVITE_SEATS_MAX};
-use crate::ident::{PeerId, RoomId};
+use super::{action::InviteKey, encode, entry::EntryId, limits::INVITE_SEATS_MAX};
+use crate::ident::{Hostname, PeerId, RoomId};
 
 const PREFIX: &str = "ray1";
 const VERSION: u8 = 1;
@@ -38,9 +38,14 @@ impl Invite {
         InviteKey(self.signing_key().verifying_key().to_bytes())
     }
 
-    /// Proves to every member that the joiner held this invite, and is of no use to anybody else.
+    /// Shows a member that the joiner holds this invite, and is of no use to anybody else. Seats nobody.
     pub fn proof(&self, joiner: &PeerId) -> [u8; 64] {
         self.signing_key().sign(&encode::invite_message(&self.room, joiner)).to_bytes()
+    }
+
+    /// What seats the joiner once: under this name, and only as long as it has not left again.
+    pub fn redeem(&self, joiner: &PeerId, hostname: &Hostname, after: Option<EntryId>) -> [u8; 64] {
+        self.signing_key().sign(&encode::redeem_message(&self.room, joiner, hostname, after.as_ref())).to_bytes()
     }
 
     fn signing_key(&self) -> SigningKey {

@@ -1,34 +1,51 @@
 //! The host names of a roster: each is held once, later wishes for a held name get the lowest free suffix.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::ident::Hostname;
+use super::tree::Map;
+use crate::ident::{Hostname, PeerId};
 
 /// The first suffix that is tried.
 const SUFFIX_FIRST: u32 = 2;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    held: BTreeSet<Hostname>,
+    /// Who holds each name.
+    held: Map<Hostname, PeerId>,
     /// By what stands before the suffix: all suffixes below this number are held. Saves counting up again for each of
     /// many like names.
-    lowest: BTreeMap<String, u32>,
+    lowest: Map<String, u32>,
 }
 
 impl Names {
+    pub(super) fn holder(&self, name: &Hostname) -> Option<PeerId> {
+        self.held.get(name).copied()
+    }
+
     /// Takes the wished name, or its first free variant.
-    pub(super) fn take(&mut self, wish: &Hostname) -> Hostname {
-        if self.held.insert(wish.clone()) {
-            return wish.clone();
+    pub(super) fn take(&mut self, wish: &Hostname, peer: PeerId) -> Hostname {
+        if self.held.contains(wish) {
+            return self.take_variant(wish, peer);
         }
-        let lowest = self.lowest.entry(base_of(wish)).or_insert(SUFFIX_FIRST);
-        loop {
-            let name = wish.with_suffix(*lowest);
-            *lowest += 1;
-            if self.held.insert(name.clone()) {
-                return name;
-            }
+        self.held.insert(wish.clone(), peer);
+        wish.clone()
+    }
+
+    /// Gives the name to `peer`, whoever holds it. Its holder needs another one.
+    pub(super) fn seize(&mut self, name: &Hostname, peer: PeerId) {
+        self.held.insert(name.clone(), peer);
+    }
+
+    /// Takes the first free variant of a name that is held.
+    pub(super) fn take_variant(&mut self, wish: &Hostname, peer: PeerId) -> Hostname {
+        let base = base_of(wish);
+        let mut number = self.lowest.get(&base).copied().unwrap_or(SUFFIX_FIRST);
+        let mut name = wish.with_suffix(number);
+        while self.held.contains(&name) {
+            number += 1;
+            name = wish.with_suffix(number);
         }
+        self.lowest.insert(base, number + 1);
+        self.held.insert(name.clone(), peer);
+        name
     }
 
     /// Gives a name back.
@@ -39,8 +56,9 @@ impl Names {
         if number < SUFFIX_FIRST || number.to_string() != suffix {
             return;
         }
-        if let Some(lowest) = self.lowest.get_mut(base) {
-            *lowest = number.min(*lowest);
+        let base = base.to_owned();
+        if self.lowest.get(&base).is_some_and(|lowest| number < *lowest) {
+            self.lowest.insert(base, number);
         }
     }
 }
@@ -92,6 +110,6 @@ mod tests {
     }
 
     fn taken(names: &mut Names, wish: &str) -> String {
-        names.take(&wish.parse().unwrap()).to_string()
+        names.take(&wish.parse().unwrap(), PeerId([1; 32])).to_string()
     }
 }

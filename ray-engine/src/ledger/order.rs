@@ -1,45 +1,37 @@
-//! The one order in which all nodes fold: parents before children and, among the entries whose parents are done, the
-//! lowest id next.
-//!
-//! An entry that arrives later is put between others but never swaps two of them, because nothing depends on it yet.
-//! So the order of any two entries is the same on every node that holds both.
+//! The one order in which all nodes fold: by the checkpoint that anchors an entry, then by key.
 
-use super::{entry::EntryId, limits::Index};
+use super::{history::History, limits::Index, marks::Marks};
 
-#[derive(Debug, Clone, Default)]
-pub(super) struct Order {
-    /// Arrival numbers in fold order.
-    numbers: Vec<Index>,
-    /// The id at each place of `numbers`.
-    ids: Vec<EntryId>,
-    /// By arrival number: its place in `numbers`.
-    places: Vec<usize>,
+/// Entries in fold order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Arranged {
+    pub(super) order: Vec<Index>,
+    /// How many of them, at the end, nothing anchors.
+    pub(super) free: usize,
 }
 
-impl Order {
-    /// Puts the next arrival where it belongs; `parents` are the arrival numbers of its parents. Tells whether that is
-    /// the end.
-    pub(super) fn insert(&mut self, id: EntryId, parents: &[Index]) -> bool {
-        let after = parents.iter().filter_map(|&parent| self.place_of(parent)).max().map_or(0, |place| place + 1);
-        let later = self.ids.get(after..).unwrap_or_default();
-        let at = later.iter().position(|other| id < *other).map_or(self.ids.len(), |offset| after + offset);
-        let number = Index::try_from(self.numbers.len()).unwrap_or(Index::MAX);
-        self.numbers.insert(at, number);
-        self.ids.insert(at, id);
-        let last = at + 1 == self.numbers.len();
-        if !last {
-            self.places.iter_mut().filter(|place| **place >= at).for_each(|place| *place += 1);
+/// Puts entries into fold order. `added` are by key; all they have in their pasts beside each other comes before them.
+/// `anchors` are those of them that anchor, by key.
+pub(super) fn arrange(history: &History, added: &[Index], anchors: &[Index]) -> Arranged {
+    let mut left = Marks::default();
+    for &number in added {
+        left.add(number);
+    }
+    let mut order = Vec::with_capacity(added.len());
+    for &anchor in anchors {
+        let begin = order.len();
+        let mut stack = vec![anchor];
+        while let Some(number) = stack.pop() {
+            if left.remove(number) {
+                order.push(number);
+                stack.extend(&history.note(number).parents);
+            }
         }
-        self.places.push(at);
-        last
+        if let Some(group) = order.get_mut(begin..) {
+            group.sort_unstable_by_key(|&number| history.key(number));
+        }
     }
-
-    /// Arrival numbers in fold order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Index> {
-        self.numbers.iter().copied()
-    }
-
-    fn place_of(&self, number: Index) -> Option<usize> {
-        self.places.get(usize::try_from(number).ok()?).copied()
-    }
+    let free = added.len() - order.len();
+    order.extend(added.iter().filter(|&&number| left.has(number)));
+    Arranged { order, free }
 }

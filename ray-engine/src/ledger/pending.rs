@@ -64,6 +64,22 @@ impl Pending {
         ready
     }
 
+    /// Tells that `parent` will never be part of the ledger: what is built on it is forgotten.
+    pub(super) fn forget(&mut self, parent: &EntryId) {
+        let mut lost = vec![*parent];
+        while let Some(parent) = lost.pop() {
+            for child in self.waiting.remove(&parent).unwrap_or_default() {
+                self.remove(&child);
+                lost.push(child);
+            }
+        }
+    }
+
+    /// Parents that somebody waits for and that do not wait themselves.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = &EntryId> {
+        self.waiting.keys().filter(|parent| !self.held.contains_key(parent))
+    }
+
     fn remove(&mut self, id: &EntryId) -> Option<VerifiedEntry> {
         let waiting = self.held.remove(id)?;
         self.ages.remove(&waiting.age);
