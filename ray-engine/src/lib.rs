@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | [`ident`] | values |
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
-//! | 2 | [`route`] | decisions |
+//! | 2 | [`route`], [`sync`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
 //! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
@@ -28,4 +28,5 @@ pub mod probe;
 pub mod route;
 pub mod service;
 pub mod store;
+pub mod sync;
 pub mod tun;

@@ -1,0 +1,158 @@
+//! What the tests of the exchange share: a network, its people, and single machines that are talked to by hand.
+
+use super::{limits::*, *};
+use crate::{
+    ident::{Hostname, UnixTime},
+    ledger::{self, Inserted, InviteKey, SigningKey, limits::ANSWER_ENTRIES_MAX},
+};
+
+mod catching_up;
+mod hostile;
+mod telling;
+mod world;
+
+const NOW: UnixTime = UnixTime(1_700_000_000);
+const T: Millis = 1_000_000;
+
+/// A machine that is talked to by hand, with its ledger.
+struct Node {
+    sync: Sync,
+    ledger: Ledger,
+}
+
+impl Node {
+    fn new(number: u8, ledger: Ledger) -> Self {
+        Self { sync: Sync::new(id(number)), ledger }
+    }
+
+    fn handle(&mut self, event: Event, now: Millis) -> Vec<Action> {
+        let actions = self.sync.handle(event, &self.ledger, now);
+        assert!(self.sync.wake_at().is_none_or(|at| at > now), "a machine that wants to be woken at once never sleeps");
+        actions
+    }
+
+    /// As the engine does: inserts what is to be taken, and tells what became part of the ledger.
+    fn obey(&mut self, event: Event, now: Millis) -> Vec<Action> {
+        let mut done = Vec::new();
+        let mut actions = self.handle(event, now);
+        while !actions.is_empty() {
+            let mut next = Vec::new();
+            for action in actions {
+                let Action::Take { entries, .. } = &action else {
+                    done.push(action);
+                    continue;
+                };
+                let grown = self.insert(entries.clone());
+                if !grown.is_empty() {
+                    next.extend(self.handle(Event::Grew { entries: grown }, now));
+                }
+            }
+            actions = next;
+        }
+        done
+    }
+
+    fn insert(&mut self, entries: Vec<VerifiedEntry>) -> Vec<EntryId> {
+        let news = entries.into_iter().filter_map(|entry| match self.ledger.insert(entry) {
+            Inserted::New { entries } => Some(entries),
+            Inserted::Known | Inserted::Pending | Inserted::Refused(_) => None,
+        });
+        news.flatten().collect()
+    }
+
+    fn tick(&mut self, now: Millis) -> Vec<Action> {
+        self.obey(Event::Tick, now)
+    }
+
+    fn link(&mut self, peer: u8, heads: &[EntryId], now: Millis) -> Vec<Action> {
+        self.obey(Event::Linked { peer: id(peer), heads: heads.to_vec() }, now)
+    }
+
+    fn hear(&mut self, peer: u8, heads: &[EntryId], now: Millis) -> Vec<Action> {
+        self.obey(Event::Heads { peer: id(peer), heads: heads.to_vec() }, now)
+    }
+
+    fn get(&mut self, peer: u8, entries: &[VerifiedEntry], more: bool, now: Millis) -> Vec<Action> {
+        let entries = entries.iter().map(|entry| entry.bytes().to_vec()).collect();
+        self.obey(Event::Entries { peer: id(peer), entries, more }, now)
+    }
+}
+
+/// Who is asked.
+fn wants(actions: &[Action]) -> Vec<PeerId> {
+    let asked = |action: &Action| match action {
+        Action::Send { peer, message: Message::Want { .. } } => Some(*peer),
+        _ => None,
+    };
+    actions.iter().filter_map(asked).collect()
+}
+
+/// Who is told heads.
+fn told(actions: &[Action]) -> Vec<PeerId> {
+    let told = |action: &Action| match action {
+        Action::Send { peer, message: Message::Heads { .. } } => Some(*peer),
+        _ => None,
+    };
+    actions.iter().filter_map(told).collect()
+}
+
+/// Who is sent how many entries, and whether there are more.
+fn sent(actions: &[Action]) -> Vec<(PeerId, usize, bool)> {
+    let sent = |action: &Action| match action {
+        Action::Send { peer, message: Message::Entries { entries, more } } => Some((*peer, entries.len(), *more)),
+        _ => None,
+    };
+    actions.iter().filter_map(sent).collect()
+}
+
+fn violations(actions: &[Action]) -> Vec<&'static str> {
+    let violation = |action: &Action| match action {
+        Action::Violation { what, .. } => Some(*what),
+        _ => None,
+    };
+    actions.iter().filter_map(violation).collect()
+}
+
+/// A network of nodes 1 to `members`; node 1 founded it.
+fn network(members: u8) -> Ledger {
+    let (mut ledger, _) = Ledger::found(&key(200), &key(1), "home".parse().unwrap(), host("node-1"), NOW);
+    for number in 2..=members {
+        let action = ledger::Action::Admit { member: id(number), hostname: host(&format!("node-{number}")) };
+        add(&mut ledger, 1, action);
+    }
+    ledger
+}
+
+/// Lets the founder make `count` entries, and returns them. `salt` tells them from other ones.
+fn grow(ledger: &mut Ledger, salt: u32, count: u32) -> Vec<VerifiedEntry> {
+    (0..count).map(|number| add(ledger, 1, mint(salt, number))).collect()
+}
+
+fn mint(salt: u32, number: u32) -> ledger::Action {
+    let mut invite = [0; 32];
+    invite[..4].copy_from_slice(&salt.to_le_bytes());
+    invite[4..8].copy_from_slice(&number.to_le_bytes());
+    ledger::Action::MintInvite { invite: InviteKey(invite), uses: 1, expires: UnixTime(NOW.0 + 3600), hostname: None }
+}
+
+fn add(ledger: &mut Ledger, author: u8, action: ledger::Action) -> VerifiedEntry {
+    let entry = ledger.author(&key(author), action, NOW).unwrap();
+    assert_eq!(ledger.insert(entry.clone()), Inserted::New { entries: vec![entry.id()] });
+    entry
+}
+
+fn ids(entries: &[VerifiedEntry]) -> Vec<EntryId> {
+    entries.iter().map(VerifiedEntry::id).collect()
+}
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number; 32])
+}
+
+fn id(number: u8) -> PeerId {
+    PeerId(key(number).verifying_key().to_bytes())
+}
+
+fn host(name: &str) -> Hostname {
+    name.parse().unwrap()
+}
