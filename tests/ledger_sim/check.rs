@@ -24,10 +24,7 @@ pub(crate) fn difference(ledger: &Ledger, me: &PeerId, reference: &mut Reference
         }
     }
     let view = reference.view(&set);
-    match compare(ledger, me, reference, &set, &view) {
-        Ok(()) => None,
-        Err(what) => Some(what),
-    }
+    compare(ledger, me, reference, &set, &view).err()
 }
 
 fn compare(ledger: &Ledger, me: &PeerId, reference: &Reference, set: &Set, view: &View) -> Result<(), String> {
@@ -91,6 +88,9 @@ fn compare(ledger: &Ledger, me: &PeerId, reference: &Reference, set: &Set, view:
         roster.suggestions().map(|s| (s.id, (s.author, s.scope.clone(), s.rule.clone()))).collect();
     suggestions.sort();
     same("suggestions", &suggestions, &view.suggestions.clone().into_iter().collect())?;
+    if view.dissolved.is_none() {
+        same("digest", &roster.digest(), &view.digest())?;
+    }
     compare_forks(ledger, reference, set)?;
     follows(ledger)
 }

@@ -2,7 +2,7 @@
 
 use ray_engine::{
     ident::{Hostname, PeerId, RoomId, UnixTime},
-    ledger::{Action, EntryId, Inserted, Invite, Ledger, Mode, SigningKey, VerifiedEntry, verify},
+    ledger::{Action, EntryId, Inserted, Invite, Ledger, Mode, Refusal, SigningKey, VerifiedEntry, verify},
 };
 
 use crate::{
@@ -30,6 +30,88 @@ fn an_invite_for_one_that_two_redeem_in_a_split_seats_the_first_of_them() {
     assert_eq!(left.names(), expected);
     let state = left.ledger.roster().invite(&invite.key()).unwrap();
     assert_eq!((state.used, state.uses), (1, 1));
+}
+
+#[test]
+fn the_worked_split_of_the_page_ends_as_the_page_says() {
+    let (mut left, mut right, invite) = split_of_the_page();
+    left.sign("bob", left.redeem("nas", &invite, "nas"));
+    let first = left.last("nas");
+    left.sign("bob", Action::Remove { member: peer("carol") });
+    left.sign("alice", Action::Admit { member: peer("erin"), hostname: host("nas") });
+    assert_eq!(
+        left.names(),
+        [("alice", "home"), ("bob", "bob"), ("dave", "dave"), ("erin", "nas-2"), ("nas", "nas")].map(owned)
+    );
+
+    // The page gives this one the lower id of the two.
+    let other = right.redeem("frank", &invite, "nas");
+    let lower = (0..).map(|more| right.write_at("dave", other.clone(), UnixTime(NOW.0 + more)));
+    let lower = lower.into_iter().find(|bytes| EntryId::of(bytes) < first.1).unwrap();
+    right.take(&lower);
+    right.sign("carol", Action::Remove { member: peer("bob") });
+    right.sign("carol", Action::Admit { member: peer("mallory"), hostname: host("printer") });
+    let printer = ("mallory", "printer");
+    assert_eq!(
+        right.names(),
+        [("alice", "home"), ("carol", "carol"), ("dave", "dave"), ("frank", "nas"), printer].map(owned)
+    );
+
+    meet(&mut left, &mut right);
+    assert_eq!(
+        left.names(),
+        [("alice", "home"), ("bob", "bob"), ("dave", "dave"), ("erin", "nas-2"), ("frank", "nas")].map(owned)
+    );
+    assert_eq!(left.coordinators(), ["alice", "bob"]);
+    left.sign("bob", Action::Rename { member: peer("bob"), hostname: host("bob") });
+    assert_eq!(left.ledger.heads().len(), 1);
+}
+
+#[test]
+fn what_a_coordinator_confirmed_stands_first_in_the_worked_split() {
+    let (mut left, mut right, invite) = split_of_the_page();
+    left.sign("bob", left.redeem("nas", &invite, "nas"));
+    let checkpoint = left.ledger.checkpoint();
+    left.sign("alice", checkpoint);
+    let other = right.redeem("frank", &invite, "nas");
+    let first = left.last("nas");
+    let lower = (0..).map(|more| right.write_at("dave", other.clone(), UnixTime(NOW.0 + more)));
+    right.take(&lower.into_iter().find(|bytes| EntryId::of(bytes) < first.1).unwrap());
+    meet(&mut left, &mut right);
+    let rest = [("alice", "home"), ("bob", "bob"), ("carol", "carol"), ("dave", "dave"), ("nas", "nas")];
+    assert_eq!(left.names(), rest.map(owned));
+}
+
+#[test]
+fn a_member_signs_1024_entries_and_no_more() {
+    let mut side = Side::found();
+    side.seat(&["mallory"]);
+    let certify = writer::certify(side.room(), &key("user"), peer("mallory"));
+    for number in 1..=1024 {
+        let entry = verify(&side.write_after("mallory", certify.clone(), NOW, number), side.room()).unwrap();
+        let inserted = side.ledger.insert(entry);
+        assert!(matches!(inserted, Inserted::New { .. }), "entry {number}: {inserted:?}");
+    }
+    let later = UnixTime(NOW.0 + 1_000_000);
+    let entry = verify(&side.write_after("mallory", certify, later, 1025), side.room()).unwrap();
+    assert_eq!(side.ledger.insert(entry), Inserted::Refused(Refusal::MemberQuota));
+}
+
+#[test]
+fn a_coordinator_signs_1024_entries_an_hour_and_no_more() {
+    let mut side = Side::found();
+    for number in 1..=1024 {
+        let action = Action::SetEphemeral { seconds: number };
+        let entry = verify(&side.write_after("alice", action, NOW, u64::from(number)), side.room()).unwrap();
+        assert!(matches!(side.ledger.insert(entry), Inserted::New { .. }));
+    }
+    for (seconds, stands) in [(0, false), (3599, false), (3600, true)] {
+        let time = UnixTime(NOW.0 + seconds);
+        let entry = verify(&side.write_after("alice", Action::Dissolve, time, 1025), side.room()).unwrap();
+        let inserted = side.ledger.clone().insert(entry);
+        assert_eq!(matches!(inserted, Inserted::New { .. }), stands, "{inserted:?}");
+        assert!(stands || inserted == Inserted::Refused(Refusal::HourQuota));
+    }
 }
 
 #[test]
@@ -243,10 +325,17 @@ impl Side {
 
     /// Signed without asking the author's ledger.
     fn write(&self, author: &str, action: Action) -> Vec<u8> {
-        let parents = self.ledger.heads();
+        self.write_at(author, action, NOW)
+    }
+
+    fn write_at(&self, author: &str, action: Action, time: UnixTime) -> Vec<u8> {
         let own = self.ledger.entries().filter(|entry| entry.author() == peer(author));
-        let counter = 1 + own.map(VerifiedEntry::counter).max().unwrap_or(0);
-        writer::write(Draft { room: self.room(), counter, time: NOW, parents, action }, &key(author))
+        self.write_after(author, action, time, 1 + own.map(VerifiedEntry::counter).max().unwrap_or(0))
+    }
+
+    fn write_after(&self, author: &str, action: Action, time: UnixTime, counter: u64) -> Vec<u8> {
+        let parents = self.ledger.heads();
+        writer::write(Draft { room: self.room(), counter, time, parents, action }, &key(author))
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -284,6 +373,16 @@ impl Side {
         let coordinators = self.ledger.coordinators();
         coordinators.iter().map(|senior| CAST.into_iter().find(|name| peer(name) == senior.peer).unwrap()).collect()
     }
+}
+
+/// The network of the page's example at its split, and the invite for one.
+fn split_of_the_page() -> (Side, Side, Invite) {
+    let mut side = Side::found();
+    side.seat(&["bob", "carol", "dave"]);
+    side.sign("alice", Action::Grant { member: peer("bob") });
+    side.sign("alice", Action::Grant { member: peer("carol") });
+    let invite = side.mint(1);
+    (side.clone(), side, invite)
 }
 
 /// Each side takes in what the other has, and both fold alike.

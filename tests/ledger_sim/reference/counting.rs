@@ -32,6 +32,7 @@ impl Reference {
             }
         }
         let mut voids = Voids { reference: self, set, ends: &ends, known: HashMap::new() };
+        // An end that counts is never void.
         let void: Set = set.iter().filter(|n| !ends.contains(n) && voids.is_void(*n)).collect();
         let (order, unanchored) = self.order(set, &void);
         Counted { ends, void, order, unanchored }
@@ -81,50 +82,52 @@ struct Voids<'a> {
     reference: &'a Reference,
     set: &'a Set,
     ends: &'a [usize],
-    /// `None` while it is being found out.
-    known: HashMap<usize, Option<bool>>,
+    known: HashMap<usize, bool>,
 }
 
 impl Voids<'_> {
     fn is_void(&mut self, number: usize) -> bool {
-        match self.known.get(&number) {
-            Some(Some(void)) => return *void,
-            Some(None) => panic!("the page says in a circle whether {:?} is void", self.reference.entry(number)),
-            None => {}
+        if let Some(void) = self.known.get(&number) {
+            return *void;
         }
-        self.known.insert(number, None);
-        let void = self.find_out(number);
-        self.known.insert(number, Some(void));
+        let ground = self.reference.facts[number].ground;
+        let void = ground.is_some_and(|ground| self.is_void(ground))
+            || self.is_ended(number)
+            || self.is_of_a_revoked_invite(number);
+        self.known.insert(number, void);
         void
     }
 
-    fn find_out(&mut self, number: usize) -> bool {
+    /// By the rules of the ends alone, for the revocations of invites.
+    fn is_void_by_ends(&self, number: usize) -> bool {
+        let ground = self.reference.facts[number].ground;
+        ground.is_some_and(|ground| self.is_void_by_ends(ground)) || self.is_ended(number)
+    }
+
+    fn is_of_a_revoked_invite(&self, number: usize) -> bool {
+        let Action::Redeem { invite, .. } = self.reference.entry(number).action() else { return false };
+        let revocation = Action::RevokeInvite { invite: *invite };
+        self.set.iter().any(|other| {
+            *self.reference.entry(other).action() == revocation
+                && self.reference.concurrent(other, number)
+                && !self.is_void_by_ends(other)
+        })
+    }
+
+    /// Whether an end wins over what its target signed, or over what was signed in its target's favour.
+    fn is_ended(&self, number: usize) -> bool {
         let reference = self.reference;
+        let mut ends = self.ends.iter().filter(|end| reference.concurrent(**end, number));
         let fact = &reference.facts[number];
-        let ended = |peer: PeerId| {
-            let mut ends = self.ends.iter();
-            ends.any(|end| reference.ends_membership(*end) == Some(peer) && reference.concurrent(*end, number))
-        };
-        let demoted = |peer: PeerId| {
-            let mut ends = self.ends.iter();
-            ends.any(|end| reference.ends_coordinatorship(*end) == Some(peer) && reference.concurrent(*end, number))
-        };
         let author = fact.entry.author();
-        let by_author = if fact.ground.is_some() { demoted(author) } else { ended(author) };
-        let by_seated = match fact.entry.action() {
-            Action::Genesis { .. } => false,
-            action => seated_by(action).is_some_and(ended),
-        };
-        let by_granted = matches!(fact.entry.action(), Action::Grant { member } if demoted(*member));
-        if by_author || by_seated || by_granted || fact.ground.is_some_and(|ground| self.is_void(ground)) {
-            return true;
-        }
-        let Action::Redeem { invite: key, .. } = fact.entry.action() else { return false };
-        let set = self.set;
-        set.iter().any(|other| {
-            *reference.entry(other).action() == Action::RevokeInvite { invite: *key }
-                && reference.concurrent(other, number)
-                && !self.is_void(other)
+        ends.any(|end| {
+            let (ended, demoted) = (reference.ends_membership(*end), reference.ends_coordinatorship(*end));
+            let by_author = if fact.ground.is_some() { demoted } else { ended } == Some(author);
+            match fact.entry.action() {
+                Action::Genesis { .. } => false,
+                Action::Grant { member } => by_author || demoted == Some(*member),
+                action => by_author || ended.is_some_and(|ended| seated_by(action) == Some(ended)),
+            }
         })
     }
 }

@@ -37,7 +37,8 @@ pub(crate) struct View {
     pub(crate) discovery: [u8; 32],
     pub(crate) ephemeral: u32,
     pub(crate) dissolved: Option<EntryId>,
-    taken_back: BTreeSet<(UserKey, PeerId)>,
+    /// Devices that their users took back.
+    pub(super) taken_back: BTreeSet<(UserKey, PeerId)>,
     last_checkpoint: Option<UnixTime>,
 }
 

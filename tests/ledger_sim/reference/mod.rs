@@ -1,9 +1,11 @@
 //! The rules of `docs/ledger.md` written down as plainly as they can be: every past is a set, every fold begins anew.
 //! Slow, and sharing nothing with the engine but the entries, the addresses and the host names.
 //!
-//! `standing` judges an entry by its own past, `counting` says what is void in a set of entries, and `fold` applies the rest.
+//! `standing` judges an entry by its own past, `counting` says what is void in a set of entries, `fold` applies the rest,
+//! and `digest` hashes what comes of it.
 
 mod counting;
+mod digest;
 mod fold;
 mod set;
 mod standing;

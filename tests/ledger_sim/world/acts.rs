@@ -129,18 +129,11 @@ impl World {
             0..1 => Action::Leave,
             1 => self.some_members_action(at),
             2..6 => Action::Rename { member, hostname: self.some_hostname() },
-            6..9 => Action::CertifyDevice {
-                user: ray_engine::ledger::UserKey(user.verifying_key().to_bytes()),
-                signature: ray_engine::ledger::certify(user, self.room, member),
-            },
+            6..9 => writer::certify(self.room, user, member),
             _ => {
+                let user = user.clone();
                 let other = self.acts.below(self.nodes.len());
-                let device = self.nodes[other].peer;
-                Action::RevokeDevice {
-                    user: ray_engine::ledger::UserKey(user.verifying_key().to_bytes()),
-                    device,
-                    signature: ray_engine::ledger::uncertify(user, self.room, device),
-                }
+                writer::uncertify(self.room, &user, self.nodes[other].peer)
             }
         }
     }

@@ -99,9 +99,8 @@ impl World {
             let ready = |number: &&usize| self.reference.entry(**number).parents().iter().all(|id| ledger.contains(id));
             let Some(first) = lacking.iter().find(ready) else { continue };
             let entry = self.reference.entry(*first);
-            let fellows = |fellow: &&VerifiedEntry| {
-                (fellow.author(), fellow.counter()) == (entry.author(), entry.counter())
-            };
+            let fellows =
+                |fellow: &&VerifiedEntry| (fellow.author(), fellow.counter()) == (entry.author(), entry.counter());
             return Some(format!(
                 "{} lacks {} entries that other honest members hold ({} wait, {} wanted), first of them {}; \
                  it holds {} of the same author and counter",
@@ -168,8 +167,7 @@ impl World {
             }
         }
         for lie in &self.lies {
-            let entry = self.ledger(at).get(lie);
-            if entry.is_some() && self.ledger(at).unknown() == 0 {
+            if self.ledger(at).contains(lie) && self.ledger(at).unknown() == 0 {
                 assert!(diverged.contains(lie), "{} raises no alarm about the lie {lie:?}", self.name(at));
             }
         }

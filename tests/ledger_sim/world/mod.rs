@@ -9,7 +9,7 @@ mod join;
 mod network;
 mod node;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use ray_engine::{
     ident::{PeerId, RoomId, UnixTime},
@@ -232,10 +232,12 @@ impl World {
     }
 
     fn say(&mut self, what: impl FnOnce(&Self) -> String) {
-        if self.trace.is_some() {
-            let line = format!("{:>9.3} s  {}", self.now as f64 / 1000.0, what(self));
-            self.trace.as_mut().unwrap().push(line);
-        }
+        // Told before the trace is borrowed, and only if somebody reads it.
+        let line = self
+            .trace
+            .is_some()
+            .then(|| format!("{:>9.3} s  {}", Duration::from_millis(self.now).as_secs_f64(), what(self)));
+        self.trace.iter_mut().zip(line).for_each(|(trace, line)| trace.push(line));
     }
 
     fn entries_of(&self, at: usize) -> Vec<VerifiedEntry> {
