@@ -53,7 +53,7 @@ impl Plan {
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0x706c_616e);
         let nodes = 3 + random.below(7);
-        let steps = 40 + random.below(120);
+        let steps = 60 + random.below(180);
         let mood = *random.pick(&[Mood::Mixed, Mood::Quarrel, Mood::Exodus, Mood::Crowd]);
         Self { seed, nodes, steps, hostile: true, faults: true, partitions: true, crashes: true, clocks: true, mood }
     }
