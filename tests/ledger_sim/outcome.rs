@@ -28,5 +28,5 @@ macro_rules! outcome {
 outcome! {
     authored, not_authored, not_seated, refused, waited, crashes, violations, backdated, forked, forged, floods, replayed,
     entries, void, seated, agreed, merges, removes, leaves, revocations, welcomes, redeems, unknown, successions, bound,
-    suffixed, used_up, anchored, alarms, ended,
+    suffixed, used_up, anchored, alarms, ended, parted,
 }

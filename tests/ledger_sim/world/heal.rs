@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ray_engine::ledger::{Action, Alarm, EntryId, SigningKey, VerifiedEntry};
+use ray_engine::ledger::{Action, Alarm, EntryId, Ledger, SigningKey, VerifiedEntry};
 
 use super::World;
 use crate::{
@@ -59,22 +59,50 @@ impl World {
         for at in &honest {
             self.check_node(*at);
         }
-        let (group, _) = self.group();
-        if let Some(first) = group.first() {
-            self.check_what_follows(*first);
+        let groups = self.groups();
+        for (group, _) in &groups {
+            self.check_what_follows(group[0]);
+            for at in group {
+                self.check_alarms(*at);
+                let (one, other) = (self.ledger(group[0]), self.ledger(*at));
+                assert_eq!(one.roster().digest(), other.roster().digest(), "equal rosters have one digest");
+                assert!(other.missing(&one.heads()).is_empty() && !other.lacks(&one.heads()));
+            }
         }
-        for at in &group {
-            self.check_alarms(*at);
-            let (one, other) = (self.ledger(group[0]), self.ledger(*at));
-            assert_eq!(one.roster().digest(), other.roster().digest(), "equal rosters have one digest");
-            assert!(other.missing(&one.heads()).is_empty() && !other.lacks(&one.heads()));
-        }
-        self.count(&group);
+        self.outcome.parted += usize::from(groups.len() > 1);
+        self.count(groups.first().map_or(&[], |(group, _)| group));
     }
 
-    /// The honest nodes that are members by all that they know together, and all that they know.
-    fn group(&mut self) -> (Vec<usize>, Set) {
-        let mut group = self.honest();
+    /// The honest nodes of each part that can still talk, as far as they are members by all that they know together; and
+    /// all that they know.
+    fn groups(&mut self) -> Vec<(Vec<usize>, Set)> {
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        for at in self.honest() {
+            let (linked, mut rest): (Vec<_>, Vec<_>) =
+                parts.into_iter().partition(|part| part.iter().any(|other| self.may_exchange(at, *other)));
+            rest.push(linked.into_iter().flatten().chain([at]).collect());
+            parts = rest;
+        }
+        parts.into_iter().map(|part| self.members_of(part)).filter(|(members, _)| !members.is_empty()).collect()
+    }
+
+    /// Whether at least one of two nodes answers the other: each takes the other for a member, or for a former one, and
+    /// not both for a former one.
+    fn may_exchange(&self, one: usize, other: usize) -> bool {
+        let (left, right) = (self.ledger(one), self.ledger(other));
+        let (left_peer, right_peer) = (self.nodes[one].peer, self.nodes[other].peer);
+        let answers = (left.roster().is_member(&right_peer), right.roster().is_member(&left_peer));
+        let hears = |ledger: &Ledger, peer| ledger.was_removed(peer).is_some() || ledger.dissolved().is_some();
+        match answers {
+            (true, true) => true,
+            (true, false) => hears(right, &left_peer),
+            (false, true) => hears(left, &right_peer),
+            (false, false) => false,
+        }
+    }
+
+    fn members_of(&mut self, part: Vec<usize>) -> (Vec<usize>, Set) {
+        let mut group = part;
         loop {
             let mut known = Set::default();
             for at in &group {
@@ -91,8 +119,12 @@ impl World {
     }
 
     fn disagreement(&mut self) -> Option<String> {
-        let (group, known) = self.group();
-        for at in group {
+        let groups = self.groups();
+        groups.into_iter().find_map(|(group, known)| self.disagreement_in(&group, &known))
+    }
+
+    fn disagreement_in(&mut self, group: &[usize], known: &Set) -> Option<String> {
+        for at in group.iter().copied() {
             let held = self.held(at);
             let lacking: Vec<usize> = known.iter().filter(|number| !held.has(*number)).collect();
             let ledger = self.ledger(at);
