@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Action, Message, Millis, Sync, admits, have,
+    Action, Message, Millis, Sync, admits, hands_in, have,
     limits::{ANSWER_TIMEOUT, HEDGE_DELAY, IDS_MAX, INQUIRE_DELAY, INQUIRE_INTERVAL, OPEN_MAX, STAGGER},
     peer::{Asked, Peer},
 };
@@ -15,6 +15,8 @@ use crate::{
 /// The lower the sooner a peer is asked.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    /// It only hands in.
+    outside: bool,
     failures: u32,
     /// It did not mention what is missing.
     silent: bool,
@@ -57,12 +59,16 @@ impl Sync {
         wake.at(self.settled_at);
         let mut best: Option<(Rank, PeerId, Asked)> = None;
         for (id, peer) in &self.peers {
-            if peer.asked.is_some() || peer.answer.is_some() || !admits(ledger, id, peer) {
+            let outside = hands_in(ledger, id, peer);
+            if peer.asked.is_some() || peer.answer.is_some() || !outside && !admits(ledger, id, peer) {
                 continue;
             }
             let Some((asked, silent)) = self.need_of(peer, &needs, ledger, now, &mut wake) else { continue };
             let plain_member = !ledger.roster().is_coordinator(id);
-            let rank = Rank { failures: peer.failures, silent, plain_member, lot: self.lot(id) };
+            if outside && silent {
+                continue;
+            }
+            let rank = Rank { outside, failures: peer.failures, silent, plain_member, lot: self.lot(id) };
             if best.as_ref().is_none_or(|(least, ..)| rank < *least) {
                 best = Some((rank, *id, asked));
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Action, Millis, Sync, admits,
+    Action, Millis, Sync, admits, hands_in,
     limits::{PUSH_ENTRIES_MAX, SETTLE},
     peer::{Answer, Asked, Peer},
     violate,
@@ -33,7 +33,8 @@ impl Sync {
         now: Millis,
         actions: &mut Vec<Action>,
     ) {
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| admits(ledger, &id, peer)) else {
+        let heard = |peer: &&mut Peer| admits(ledger, &id, peer) || hands_in(ledger, &id, peer);
+        let Some(peer) = self.peers.get_mut(&id).filter(heard) else {
             self.dropped.strangers += 1;
             return;
         };
@@ -48,6 +49,10 @@ impl Sync {
         let ids: Vec<EntryId> = entries.iter().map(|bytes| EntryId::of(bytes)).collect();
         let reception = receive(peer, &ids, large);
         let pushed = matches!(reception, Reception::Push);
+        if pushed && !admits(ledger, &id, peer) {
+            self.dropped.unasked += 1;
+            return;
+        }
 
         let mut taken: Vec<VerifiedEntry> = Vec::new();
         let mut seen = BTreeSet::new();

@@ -13,6 +13,10 @@
 //! that one peer does not meet goes to the next; what was not asked for has a budget, and so have the answers that a
 //! peer gets. A peer that is not on the roster is neither asked, nor told, nor answered.
 //!
+//! But who was removed may *hand in*: it may know of something that makes its removal void, such as its own removal of
+//! the one who removed it. So its heads are heard, and it is asked for what they lead to, after everybody else. It is
+//! told nothing, and what it sends unasked is dropped. The ledger judges the rest.
+//!
 //! | file | job |
 //! |---|---|
 //! | `limits` | every bound |
@@ -231,6 +235,12 @@ impl Sync {
 /// Whether a peer is told and asked. A dissolved network has no members; who was one at the end may still hear of it.
 fn admits(ledger: &Ledger, id: &PeerId, peer: &Peer) -> bool {
     if ledger.dissolved().is_some() { peer.member } else { ledger.roster().is_member(id) }
+}
+
+/// Whether a peer that is not admitted may hand in what it knows: it was removed, or the network was dissolved, by what is
+/// known here.
+fn hands_in(ledger: &Ledger, id: &PeerId, peer: &Peer) -> bool {
+    !admits(ledger, id, peer) && (ledger.was_removed(id).is_some() || ledger.dissolved().is_some())
 }
 
 fn violate(peer: PeerId, what: &'static str, actions: &mut Vec<Action>) {

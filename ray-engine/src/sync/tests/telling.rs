@@ -149,6 +149,50 @@ fn who_is_removed_hears_of_that_and_of_nothing_more() {
 }
 
 #[test]
+fn who_was_removed_may_hand_in_what_makes_its_removal_void() {
+    let (mut one, mut other) = (coordinators(3), coordinators(3));
+    add(&mut one, 1, ledger::Action::Remove { member: id(3) });
+    add(&mut other, 3, ledger::Action::Remove { member: id(1) });
+    let mut world = World::new(vec![one, other], 1);
+    world.link(1, 2);
+    world.level(5000);
+    let roster = world.node(2).ledger.roster();
+    assert!(roster.is_coordinator(&id(1)) && !roster.is_member(&id(3)));
+}
+
+#[test]
+fn who_hands_in_is_told_nothing_and_may_push_nothing() {
+    let mut ledger = network(3);
+    add(&mut ledger, 1, ledger::Action::Remove { member: id(3) });
+    let mut node = Node::new(1, ledger.clone());
+    let asked_for = grow(&mut ledger, 1, 1);
+    let ahead = ledger.heads();
+    let unasked = grow(&mut ledger, 2, 1);
+    assert_eq!(wants(&node.link(3, &ahead, T)), [id(3)]);
+    assert_eq!(node.get(3, &unasked, false, T), []);
+    assert_eq!((node.sync.dropped().unasked, node.ledger.pending_len()), (1, 0));
+    assert_eq!(node.get(3, &asked_for, false, T), []);
+    assert!(node.ledger.contains(&asked_for[0].id()));
+    assert_eq!(node.obey(Event::Want { peer: id(3), have: vec![], ids: vec![] }, T), []);
+    assert_eq!(node.tick(T + REPEAT_HEADS), []);
+}
+
+#[test]
+fn who_hands_in_is_asked_after_every_member() {
+    for (removed, member) in [(2, 3), (3, 2)] {
+        let mut ledger = network(4);
+        add(&mut ledger, 1, ledger::Action::Remove { member: id(removed) });
+        let mut node = Node::new(1, ledger);
+        assert_eq!(wants(&node.link(4, &[EntryId([8; 32])], T)), [id(4)]);
+        for peer in [removed, member] {
+            assert_eq!(wants(&node.link(peer, &[EntryId([7; 32])], T)), []);
+        }
+        assert_eq!(wants(&node.tick(T + STAGGER)), [id(member)]);
+        assert_eq!(wants(&node.tick(T + STAGGER + HEDGE_DELAY)), [id(removed)]);
+    }
+}
+
+#[test]
 fn the_end_of_a_network_reaches_every_member() {
     let mut world = World::new(vec![network(4); 4], 1);
     [(1, 2), (2, 3), (3, 4)].into_iter().for_each(|(one, other)| world.link(one, other));
