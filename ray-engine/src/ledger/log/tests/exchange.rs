@@ -1,6 +1,7 @@
 //! Entries on their way between ledgers.
 
 use super::*;
+use crate::ledger::log::insert::check_room;
 
 /// The worked example of `docs/ledger.md`.
 #[test]
@@ -171,14 +172,14 @@ fn what_is_built_on_a_refused_entry_is_forgotten_and_not_asked_for() {
 fn a_ledger_keeps_its_last_places_for_coordinators() {
     let ledger = two();
     let main = ledger.main();
-    assert!(ledger.check_room_at(ENTRIES_MAX - ENTRIES_RESERVED - 1, main, &id(&bob())).is_ok());
+    assert!(check_room(ENTRIES_MAX - ENTRIES_RESERVED - 1, main, &id(&bob())).is_ok());
     for (length, author, refused) in [
         (ENTRIES_MAX - ENTRIES_RESERVED, bob(), true),
         (ENTRIES_MAX - ENTRIES_RESERVED, alice(), false),
         (ENTRIES_MAX - 1, alice(), false),
         (ENTRIES_MAX, alice(), true),
     ] {
-        assert_eq!(ledger.check_room_at(length, main, &id(&author)).is_err(), refused, "{length}");
+        assert_eq!(check_room(length, main, &id(&author)).is_err(), refused, "{length}");
     }
 }
 

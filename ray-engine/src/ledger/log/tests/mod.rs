@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::ledger::{
-    Effect, Invite, Mode, NothingReason, UserKey, VoidReason, consent,
-    entry::sign,
-    limits::{MEMBERS_MAX, PENDING_ENTRIES_MAX},
+    AuthorError, Effect, Invite, Mode, NothingReason, Refusal, UserKey, VoidReason, consent,
+    limits::{ENTRIES_MAX, ENTRIES_RESERVED, MEMBERS_MAX, PARENTS_MAX, PENDING_ENTRIES_MAX},
 };
 
 const NOW: UnixTime = UnixTime(1_700_000_000);
@@ -13,6 +12,7 @@ const LATER: UnixTime = UnixTime(NOW.0 + 3600);
 mod anywhere;
 mod authority;
 mod coordinators;
+mod digest;
 mod exchange;
 mod forks;
 mod invites;
