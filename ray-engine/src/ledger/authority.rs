@@ -103,7 +103,7 @@ pub(super) fn judge(history: &History, past: &View, entry: &VerifiedEntry) -> Re
     }
     check_quota(history, past, entry, coordinator)?;
     check_action(history, past, entry, coordinator)?;
-    let ground = if deciding { roster.ground(&author) } else { None };
+    let ground = if deciding { roster.ground(&author).and_then(|key| history.number(&key.id)) } else { None };
     Ok(Right { deciding, ground })
 }
 

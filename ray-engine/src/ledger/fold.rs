@@ -9,7 +9,7 @@ use super::{
     action::{Action, GroupName, InviteKey, UserKey},
     entry::VerifiedEntry,
     history::{Key, ended_by},
-    limits::{GROUPS_MAX, Index, SUGGESTIONS_MAX, V4_CANDIDATES_MAX},
+    limits::{GROUPS_MAX, SUGGESTIONS_MAX, V4_CANDIDATES_MAX},
     roster::{Epoch, InviteState, Member, Roster, Seat, Suggestion},
     told::NothingReason,
 };
@@ -20,7 +20,6 @@ use crate::ident::{CollisionIndex, Hostname, PeerId, mesh_v4, mesh_v6};
 pub(super) struct Turn<'a> {
     pub(super) entry: &'a VerifiedEntry,
     pub(super) key: Key,
-    pub(super) number: Index,
     /// Whether its author decides as a coordinator.
     pub(super) deciding: bool,
 }
@@ -46,11 +45,11 @@ impl Roster {
     }
 
     fn perform(&mut self, turn: Turn<'_>) -> Outcome {
-        let (entry, key, number) = (turn.entry, turn.key, turn.number);
+        let (entry, key) = (turn.entry, turn.key);
         match entry.action() {
             Action::Genesis { name, founder, hostname } => {
                 self.name = name.clone();
-                self.grant(founder, key, number);
+                self.grant(founder, key);
                 self.seat(turn, *founder, hostname, false)
             }
             Action::MintInvite { .. } => self.mint(entry),
@@ -61,7 +60,7 @@ impl Roster {
             Action::Leave => self.unseat(&entry.author()),
             Action::Remove { member } => self.unseat(member),
             Action::Grant { member } => {
-                self.grant(member, key, number);
+                self.grant(member, key);
                 Ok(())
             }
             Action::Revoke { .. } => Ok(()),
@@ -168,7 +167,7 @@ impl Roster {
         let since = turn.entry.id();
         let member = Member { peer, hostname, bound, index, v4, v6: mesh_v6(&peer), coordinator, since, user: None };
         self.by_seat.insert(turn.key, peer);
-        self.put_seat(Seat { member, key: turn.key, number: turn.number });
+        self.put_seat(Seat { member, key: turn.key });
         Ok(())
     }
 
@@ -227,9 +226,9 @@ impl Roster {
         (V4_CANDIDATES_MAX, None)
     }
 
-    fn grant(&mut self, peer: &PeerId, key: Key, number: Index) {
+    fn grant(&mut self, peer: &PeerId, key: Key) {
         let mut grants = self.grants.get(peer).cloned().unwrap_or_default();
-        Arc::make_mut(&mut grants).push((key, number));
+        Arc::make_mut(&mut grants).push(key);
         if self.grants.insert(*peer, grants).is_none() && self.seats.contains(peer) {
             self.granted += 1;
             self.show_coordinator(peer, true);

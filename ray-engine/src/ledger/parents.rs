@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     action::Action,
-    history::{History, ended_by, seated_by},
+    history::{History, Key, ended_by, seated_by},
     limits::{Index, PARENTS_MAX},
     roster::Roster,
 };
@@ -38,19 +38,20 @@ pub(super) fn choose(
 
 /// The entries that have to be in the past of an entry for it to stand, the most important first.
 fn needs(history: &History, roster: &Roster, author: &PeerId, action: &Action) -> Vec<Index> {
+    let number = |key: Option<Key>| key.and_then(|key| history.number(&key.id));
     let mut needs = Vec::new();
     // Not knowing its own last entry would make it a fork.
     needs.extend(history.by(author).iter().max_by_key(|&&own| history.entry(own).counter()));
-    needs.extend(roster.seats.get(author).map(|seat| seat.number));
-    needs.extend(roster.ground(author));
+    needs.extend(number(roster.seats.get(author).map(|seat| seat.key)));
+    needs.extend(number(roster.ground(author)));
     let target = seated_by(action).or(ended_by(author, action).map(|(peer, _)| peer));
     let target = match action {
         Action::Grant { member } | Action::Rename { member, .. } | Action::GroupAdd { member, .. } => Some(*member),
         _ => target,
     };
     if let Some(peer) = target {
-        needs.extend(roster.seats.get(&peer).map(|seat| seat.number));
-        needs.extend(roster.ground(&peer));
+        needs.extend(number(roster.seats.get(&peer).map(|seat| seat.key)));
+        needs.extend(number(roster.ground(&peer)));
         needs.extend(history.ends(&peer).iter().rev());
     }
     if let Action::Redeem { invite, .. } | Action::RevokeInvite { invite } = action {
@@ -61,7 +62,7 @@ fn needs(history: &History, roster: &Roster, author: &PeerId, action: &Action) -
         needs.extend(history.number(suggestion));
     }
     if let Action::Welcome { .. } = action {
-        needs.extend(roster.set_by.mode.and_then(|key| history.number(&key.id)));
+        needs.extend(number(roster.set_by.mode));
     }
     needs
 }

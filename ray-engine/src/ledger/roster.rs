@@ -12,7 +12,7 @@ use super::{
     action::{GroupName, InviteKey, Mode, RuleText, Scope, UserKey},
     entry::EntryId,
     history::Key,
-    limits::{INVITES_MAX, Index, MEMBERS_MAX},
+    limits::{CHECKPOINT_TOLERANCE_S, INVITES_MAX, MEMBERS_MAX},
     names::Names,
     tally::Tally,
     tree::{Map, Set},
@@ -36,7 +36,7 @@ pub struct Roster {
     /// By the key of the entry that seated them.
     pub(super) by_seat: Map<Key, PeerId>,
     /// The grants that make each node a coordinator if it has a seat.
-    pub(super) grants: Map<PeerId, Arc<Vec<(Key, Index)>>>,
+    pub(super) grants: Map<PeerId, Arc<Vec<Key>>>,
     /// How many nodes have both.
     pub(super) granted: usize,
     /// Who coordinates because nobody was granted to.
@@ -66,7 +66,6 @@ pub(super) struct SetBy {
 pub(super) struct Seat {
     pub(super) member: Member,
     pub(super) key: Key,
-    pub(super) number: Index,
 }
 
 /// A node that is on the roster.
@@ -212,12 +211,12 @@ impl Roster {
         self.is_member(peer) && self.seats.len() == 1
     }
 
-    /// The entry by which a coordinator is one.
-    pub(super) fn ground(&self, peer: &PeerId) -> Option<Index> {
+    /// The key of the entry by which a coordinator is one.
+    pub(super) fn ground(&self, peer: &PeerId) -> Option<Key> {
         let seat = self.seats.get(peer).filter(|seat| !self.dissolved && seat.member.coordinator)?;
         match self.grants.get(peer) {
-            Some(grants) => grants.iter().min().map(|(_, number)| *number),
-            None => Some(seat.number),
+            Some(grants) => grants.iter().min().copied(),
+            None => Some(seat.key),
         }
     }
 
@@ -231,7 +230,7 @@ impl Roster {
 
     /// Whether a coordinator confirmed the history so late that what comes now is too late for the invite.
     pub(super) fn confirmed_after(&self, invite: &InviteState) -> bool {
-        let limit = invite.expires.0.saturating_add(super::limits::CHECKPOINT_TOLERANCE_S);
+        let limit = invite.expires.0.saturating_add(CHECKPOINT_TOLERANCE_S);
         self.checkpoint.is_some_and(|signed| signed.0 >= limit)
     }
 

@@ -22,9 +22,9 @@ pub(super) fn by_seniority(history: &History, roster: &Roster) -> Vec<Seniority>
     let mut ranked: Vec<(Key, Seniority)> = coordinators
         .filter_map(|member| {
             let ground = roster.ground(&member.peer)?;
-            let entry = history.entry(ground);
+            let entry = history.entry(history.number(&ground.id)?);
             let granted_by = matches!(entry.action(), Action::Grant { .. }).then(|| entry.author());
-            Some((history.key(ground), Seniority { peer: member.peer, granted_by, since: entry.time() }))
+            Some((ground, Seniority { peer: member.peer, granted_by, since: entry.time() }))
         })
         .collect();
     ranked.sort_unstable_by_key(|(key, _)| *key);

@@ -183,7 +183,7 @@ impl View {
         if let Some(reason) = self.standing(history).void(number) {
             return Effect::Void(reason);
         }
-        let turn = Turn { entry, key: note.key, number, deciding: note.right.deciding };
+        let turn = Turn { entry, key: note.key, deciding: note.right.deciding };
         self.roster.apply(turn).map_or_else(Effect::Nothing, |()| Effect::Counted)
     }
 

@@ -74,7 +74,8 @@ impl Standing<'_> {
                     }
                 }
         };
-        against.iter().find(strikes).map(|(_, reason)| *reason)
+        // The reason must not depend on what arrived first.
+        against.iter().filter(strikes).map(|(_, reason)| *reason).min()
     }
 
     /// As [`Self::fails`], leaving revoked invites aside: two revocations could otherwise void each other in a circle.

@@ -98,7 +98,7 @@ pub(in super::super) fn decode_action(tag: u16, body: &[u8]) -> Result<Action, E
 }
 
 /// Tag and body.
-pub(super) fn encode_action(action: &Action) -> (u16, Vec<u8>) {
+pub(in super::super) fn encode_action(action: &Action) -> (u16, Vec<u8>) {
     let mut out = Vec::with_capacity(192);
     let tag = put_action(&mut out, action);
     (tag, out)

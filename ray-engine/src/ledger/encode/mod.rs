@@ -5,9 +5,9 @@
 mod body;
 mod reader;
 
-pub(super) use self::body::decode_action;
+pub(super) use self::body::{decode_action, encode_action};
 use self::{
-    body::{encode_action, put_after, put_text},
+    body::{put_after, put_text},
     reader::Reader,
 };
 use super::{

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     ident::{Hostname, NetworkName},
     ledger::{
-        Invite, InviteKey,
+        GroupName, Invite, InviteKey, Mode, RuleText, Scope,
         limits::{ACTION_BYTES_MAX, ENTRY_BYTES_MAX, PARENTS_MAX},
     },
 };
@@ -15,7 +15,7 @@ const ACTION_AT_WITH_ONE_PARENT: usize = PARENT_COUNT_AT + 1 + 32;
 
 #[test]
 fn passes_what_its_author_signed() {
-    for action in [genesis(), mint(), redeem(), admit("nas"), Action::Leave] {
+    for action in every_action() {
         let entry = signed(content(action.clone()));
         let read = verify(entry.bytes(), room()).unwrap();
         assert_eq!(read, entry);
@@ -86,8 +86,17 @@ fn refuses_a_key_for_which_anything_is_a_signature() {
 
     let mut proof = [0; 64];
     proof[0] = 1;
-    let redeem = Action::Redeem { invite: InviteKey(identity_point), hostname: host("nas"), proof };
+    let (joiner, hostname) = (joiner(), host("nas"));
+    let redeem =
+        Action::Redeem { invite: InviteKey(identity_point), joiner, hostname: hostname.clone(), after: None, proof };
     assert_eq!(verify(signed(content(redeem)).bytes(), room()), Err(EntryError::Proof));
+    let welcome = Action::Welcome { joiner: PeerId(identity_point), hostname, after: None, consent: proof };
+    assert_eq!(verify(signed(content(welcome)).bytes(), room()), Err(EntryError::Consent));
+    let user = UserKey(identity_point);
+    let certify = Action::CertifyDevice { user, signature: proof };
+    assert_eq!(verify(signed(content(certify)).bytes(), room()), Err(EntryError::UserSignature));
+    let uncertify = Action::RevokeDevice { user, device: joiner, signature: proof };
+    assert_eq!(verify(signed(content(uncertify)).bytes(), room()), Err(EntryError::UserSignature));
 }
 
 #[test]
@@ -98,15 +107,87 @@ fn refuses_a_signature_made_for_another_purpose() {
 }
 
 #[test]
-fn refuses_a_proof_that_was_made_for_another_joiner_or_network() {
-    let proof_for = |room, joiner: &PeerId| {
-        let proof = Invite { room, ..invite() }.proof(joiner);
-        Action::Redeem { invite: invite().key(), hostname: host("nas"), proof }
-    };
-    let stolen = proof_for(room(), &public_half(&key(2)));
-    assert_eq!(verify(signed(content(stolen)).bytes(), room()), Err(EntryError::Proof));
-    let elsewhere = proof_for(RoomId([9; 32]), &public_half(&author_key()));
-    assert_eq!(verify(signed(content(elsewhere)).bytes(), room()), Err(EntryError::Proof));
+fn refuses_a_proof_that_was_made_for_anything_else() {
+    let (joiner, hostname, after) = (joiner(), host("nas"), Some(EntryId([4; 32])));
+    let elsewhere = Invite { room: RoomId([9; 32]), ..invite() };
+    let proofs = [
+        elsewhere.redeem(&joiner, &hostname, after),
+        invite().redeem(&PeerId([8; 32]), &hostname, after),
+        invite().redeem(&joiner, &host("web"), after),
+        invite().redeem(&joiner, &hostname, None),
+        invite().proof(&joiner),
+        consent(&invite_key(), room(), &hostname, after),
+    ];
+    for proof in proofs {
+        let redeem = Action::Redeem { invite: invite().key(), joiner, hostname: hostname.clone(), after, proof };
+        assert_eq!(verify(signed(content(redeem)).bytes(), room()), Err(EntryError::Proof));
+    }
+}
+
+#[test]
+fn refuses_a_consent_that_was_given_for_anything_else() {
+    let (hostname, after) = (host("nas"), Some(EntryId([4; 32])));
+    let consents = [
+        consent(&joiner_key(), RoomId([9; 32]), &hostname, after),
+        consent(&key(9), room(), &hostname, after),
+        consent(&joiner_key(), room(), &host("web"), after),
+        consent(&joiner_key(), room(), &hostname, None),
+        Invite { secret: joiner_key().to_bytes(), ..invite() }.redeem(&joiner(), &hostname, after),
+    ];
+    for consent in consents {
+        let welcome = Action::Welcome { joiner: joiner(), hostname: hostname.clone(), after, consent };
+        assert_eq!(verify(signed(content(welcome)).bytes(), room()), Err(EntryError::Consent));
+    }
+}
+
+#[test]
+fn refuses_a_users_word_on_another_device_or_the_other_way_round() {
+    let author = public_half(&author_key());
+    let signatures = [
+        certify(&user_key(), room(), joiner()),
+        certify(&user_key(), RoomId([9; 32]), author),
+        certify(&key(9), room(), author),
+        uncertify(&user_key(), room(), author),
+    ];
+    for signature in signatures {
+        let action = Action::CertifyDevice { user: UserKey::of(&user_key()), signature };
+        assert_eq!(verify(signed(content(action)).bytes(), room()), Err(EntryError::UserSignature));
+    }
+    let signatures = [uncertify(&user_key(), room(), author), certify(&user_key(), room(), joiner())];
+    for signature in signatures {
+        let action = Action::RevokeDevice { user: UserKey::of(&user_key()), device: joiner(), signature };
+        assert_eq!(verify(signed(content(action)).bytes(), room()), Err(EntryError::UserSignature));
+    }
+}
+
+#[test]
+fn shows_that_an_invite_is_held_to_one_network_for_one_joiner() {
+    let proof = invite().proof(&joiner());
+    assert!(invite().key().proves(&room(), &joiner(), &proof));
+    assert!(!invite().key().proves(&room(), &PeerId([8; 32]), &proof));
+    assert!(!invite().key().proves(&RoomId([9; 32]), &joiner(), &proof));
+    assert!(!invite().key().proves(&room(), &joiner(), &invite().redeem(&joiner(), &host("nas"), None)));
+}
+
+#[test]
+fn refuses_modes_scopes_and_rules_that_are_none() {
+    for (tag, body, error) in [
+        (12, &[3][..], EntryError::Mode),
+        (12, &[], EntryError::Truncated),
+        (22, &[3, 1, 0, b'a'], EntryError::Scope),
+        (22, &[0, 0, 0], EntryError::Rule),
+        (22, &[0, 1, 0, 0x1b], EntryError::Rule),
+        (22, &[0, 2, 0, 0xc3, 0xa4], EntryError::Rule),
+        (22, &[0, 2, 0, b'a'], EntryError::Truncated),
+        (22, &[0, 1, 0, b'a', b'b'], EntryError::TrailingBytes),
+        (22, &[2, 0, 1, 0, b'a'], EntryError::Name(NameError::Empty)),
+    ] {
+        assert_eq!(verify(&with_action(tag, body), room()), Err(error), "{tag} {body:?}");
+    }
+    let long = [&[0, 1, 2][..], &[b'a'; 513]].concat();
+    assert_eq!(verify(&with_action(22, &long), room()), Err(EntryError::Rule));
+    let longest = [&[0, 0, 2][..], &[b'a'; 512]].concat();
+    assert!(verify(&with_action(22, &longest), room()).is_ok());
 }
 
 #[test]
@@ -123,12 +204,16 @@ fn refuses_an_oversized_entry_before_it_reads_it() {
 }
 
 #[test]
-fn names_an_action_that_it_does_not_know_if_it_is_signed() {
-    let bytes = with_action(99, b"whatever");
-    assert_eq!(verify(&bytes, room()), Err(EntryError::UnknownAction(99)));
-    let mut forged = bytes;
-    *forged.last_mut().unwrap() ^= 1;
-    assert_eq!(verify(&forged, room()), Err(EntryError::Signature));
+fn keeps_an_action_that_it_does_not_know_if_it_is_signed() {
+    for (tag, body) in [(0, &b""[..]), (24, b"whatever"), (u16::MAX, &[0xff; ACTION_BYTES_MAX])] {
+        let bytes = with_action(tag, body);
+        let entry = verify(&bytes, room()).unwrap();
+        assert_eq!(entry.action(), &Action::Unknown { tag, body: body.to_vec() });
+        assert_eq!(entry.bytes(), bytes);
+        let mut forged = bytes;
+        *forged.last_mut().unwrap() ^= 1;
+        assert_eq!(verify(&forged, room()), Err(EntryError::Signature));
+    }
 }
 
 #[test]
@@ -154,13 +239,21 @@ fn refuses_names_that_are_too_long_or_would_reach_a_terminal() {
         let mut body = vec![7; 32];
         body.push(u8::try_from(text.len()).unwrap());
         body.extend_from_slice(text);
-        assert_eq!(verify(&with_action(4, &body), room()), Err(error), "{text:?}");
+        for tag in [4, 11] {
+            assert_eq!(verify(&with_action(tag, &body), room()), Err(error), "{text:?}");
+        }
     }
 }
 
 #[test]
 fn refuses_an_action_with_bytes_after_its_end() {
-    assert_eq!(verify(&with_action(5, &[0]), room()), Err(EntryError::TrailingBytes));
+    for action in every_action() {
+        let (tag, body) = encode::encode_action(&action);
+        if tag < 24 && tag != 1 {
+            assert!(verify(&with_action(tag, &body), room()).is_ok(), "{action:?}");
+            assert_eq!(verify(&with_action(tag, &[&body[..], &[0]].concat()), room()), Err(EntryError::TrailingBytes));
+        }
+    }
 }
 
 #[test]
@@ -204,6 +297,17 @@ fn keeps_to_the_documented_bytes() {
     }));
     assert_eq!(HEXLOWER.encode(entry.bytes()), GOLDEN_MINT);
     assert_eq!(entry.id().to_string(), GOLDEN_MINT_ID);
+    assert_eq!(HEXLOWER.encode(signed(content(redeem())).bytes()), GOLDEN_REDEEM);
+}
+
+/// Whoever changes a body's bytes changes this number.
+#[test]
+fn keeps_to_the_documented_bytes_of_every_action() {
+    let mut bytes = Vec::new();
+    for action in every_action() {
+        bytes.extend_from_slice(signed(content(action)).bytes());
+    }
+    assert_eq!(EntryId::of(&bytes).to_string(), GOLDEN_ALL);
 }
 
 /// The order of the ed25519 group, little-endian: adding it to a signature's scalar changes the bytes but not the sum
@@ -217,6 +321,14 @@ const GOLDEN_MINT: &str = "018a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf37
     0303030303030303030303030303020030000000050505050505050505050505050505050505050505050505050505050505\
     05050300000000d2496b00000000036e6173354cb11a5e0fd875ee71786c3d96dd2b7fdd9c5ba92564ea28c259a3240d2c06\
     e540e95b5da543e5ce3dc7d0789743753a6f5b141d567f6989668b28b4e8bf00";
+const GOLDEN_REDEEM: &str = "018a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5cca93ac1705187071d67b83c7ff0efe8108\
+    e8ec4530575d7726879333dbdabe7c010000000000000000f153650000000001030303030303030303030303030303030303\
+    03030303030303030303030303030300a40000008a875fff1eb38451577acd5afee405456568dd7c89e090863a0557bc7af4\
+    9f17ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c036e6173040404040404040404040404\
+    04040404040404040404040404040404040404042094d4d65ae0fbdf8dac0c2549f006d3cfd1de9874ee23dd6379ffbca21d\
+    9b4888adc6f764056856759548c2dcc7b58a878bf1abc93dc49fc5e7fa6cdac19a04dac4dacddad4adcce05248fc2ce7ab8d\
+    f5bf833f2cf8470f012811faab6785f799073151bdd2fba53d1f82617ab20c9dcf2b8701452f4498a858a6f70d0a300a";
+const GOLDEN_ALL: &str = "18f04799ba048d70ef02c5d6b8eac420a7fa59d3a896725553372c64b092c079";
 const GOLDEN_MINT_ID: &str = "cf4a2f7c2991ac8ce86324211b3bef39c1ac7b03b0f2ca872747883a4566cce9";
 
 fn content(action: Action) -> Content {
@@ -260,8 +372,50 @@ fn mint() -> Action {
 }
 
 fn redeem() -> Action {
-    let proof = invite().proof(&public_half(&author_key()));
-    Action::Redeem { invite: invite().key(), hostname: host("nas"), proof }
+    let (joiner, hostname, after) = (joiner(), host("nas"), Some(EntryId([4; 32])));
+    let proof = invite().redeem(&joiner, &hostname, after);
+    Action::Redeem { invite: invite().key(), joiner, hostname, after, proof }
+}
+
+fn every_action() -> Vec<Action> {
+    let (member, hostname) = (PeerId([7; 32]), host("nas"));
+    let group: GroupName = host("web");
+    let rule = RuleText::new("allow tcp 22").unwrap();
+    let user = UserKey::of(&user_key());
+    let consent = consent(&joiner_key(), room(), &hostname, None);
+    let certified = certify(&user_key(), room(), public_half(&author_key()));
+    let uncertified = uncertify(&user_key(), room(), member);
+    let suggest = |scope| Action::Suggest { scope, rule: rule.clone() };
+    vec![
+        genesis(),
+        mint(),
+        redeem(),
+        admit("nas"),
+        Action::Leave,
+        Action::Welcome { joiner: joiner(), hostname: hostname.clone(), after: None, consent },
+        Action::Remove { member },
+        Action::Grant { member },
+        Action::Revoke { member },
+        Action::RevokeInvite { invite: InviteKey([5; 32]) },
+        Action::Rename { member, hostname },
+        Action::SetMode { mode: Mode::Closed },
+        Action::SetMode { mode: Mode::Approval },
+        Action::SetMode { mode: Mode::Open },
+        Action::RotateEpoch { commitment: [6; 32] },
+        Action::Rekey { discovery: [6; 32] },
+        Action::SetEphemeral { seconds: 86_400 },
+        Action::Checkpoint { digest: [6; 32] },
+        Action::Dissolve,
+        Action::CertifyDevice { user, signature: certified },
+        Action::RevokeDevice { user, device: member, signature: uncertified },
+        Action::GroupAdd { group: group.clone(), member },
+        Action::GroupRemove { group: group.clone(), member },
+        suggest(Scope::All),
+        suggest(Scope::Member(member)),
+        suggest(Scope::Group(group)),
+        Action::Withdraw { suggestion: EntryId([4; 32]) },
+        Action::Unknown { tag: 24, body: vec![1, 2, 3] },
+    ]
 }
 
 fn admit(name: &str) -> Action {
@@ -270,6 +424,22 @@ fn admit(name: &str) -> Action {
 
 fn invite() -> Invite {
     Invite { room: room(), secret: [6; 32], seats: vec![PeerId([7; 32])] }
+}
+
+fn invite_key() -> SigningKey {
+    SigningKey::from_bytes(&invite().secret)
+}
+
+fn joiner_key() -> SigningKey {
+    key(7)
+}
+
+fn joiner() -> PeerId {
+    public_half(&joiner_key())
+}
+
+fn user_key() -> SigningKey {
+    key(8)
 }
 
 fn room() -> RoomId {
@@ -286,10 +456,6 @@ fn author_key() -> SigningKey {
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_bytes(&[seed; 32])
-}
-
-fn public_half(key: &SigningKey) -> PeerId {
-    PeerId(key.verifying_key().to_bytes())
 }
 
 fn host(name: &str) -> Hostname {
