@@ -134,6 +134,8 @@ fn a_peer_that_invents_parents_does_not_make_us_a_nuisance_to_others() {
 fn entries_beyond_the_budget_are_asked_for_instead() {
     let burst = usize::try_from(PUSHED_ENTRIES.burst).unwrap();
     let mut world = World::new(vec![network(2); 2], 1);
+    // In order, or the parents of what comes too early would be asked for anyway.
+    world.delay_max = 1;
     world.link(1, 2);
     world.run_for(1000);
     for number in 0..2 * burst {
