@@ -61,7 +61,11 @@ impl Ledger {
         let mut done = 0;
         while let Some(parent) = stirred.get(done).copied() {
             done += 1;
-            for child in self.pending.release(&parent) {
+            let mut children = self.pending.release(&parent);
+            if self.contains(&parent) {
+                children.extend(self.aside.release(&parent));
+            }
+            for child in children {
                 let (id, taken) = (child.id(), entries.len());
                 match self.place(child, &mut entries) {
                     Placed::Taken => stirred.extend(entries.iter().skip(taken)),
@@ -76,24 +80,21 @@ impl Ledger {
 
     /// Takes in an entry that is not here, unless it has to wait. `taken` hears of it, and of what had to come with it.
     fn place(&mut self, entry: VerifiedEntry, taken: &mut Vec<EntryId>) -> Placed {
-        let mut missing = BTreeSet::new();
-        let mut forks = Vec::new();
-        let seated = !self.history.seats(&entry.author()).is_empty();
-        for parent in entry.parents().iter().filter(|id| !self.contains(id)) {
-            match self.aside.get(parent) {
-                // Whoever never had a seat has no say in what is kept.
-                Some(fork) if seated && fork.author() != entry.author() => forks.push(*parent),
-                Some(_) | None => {
-                    missing.insert(*parent);
-                }
-            }
-        }
+        let lacking: Vec<EntryId> = entry.parents().iter().filter(|id| !self.contains(id)).copied().collect();
+        let (forks, missing): (Vec<_>, Vec<_>) = lacking.into_iter().partition(|id| self.aside.get(id).is_some());
         if !missing.is_empty() {
-            self.pending.hold(entry, missing);
+            self.pending.hold(entry, missing.into_iter().collect());
             return Placed::Waits;
         }
         if !forks.is_empty() {
-            return self.adopt(entry, forks, taken);
+            // Whoever never had a seat has no say in what is kept, and nobody has one about forks of its own.
+            let seated = !self.history.seats(&entry.author()).is_empty();
+            let others = |fork: &EntryId| self.aside.get(fork).is_some_and(|held| held.author() != entry.author());
+            if seated && forks.iter().any(others) {
+                return self.adopt(entry, forks, taken);
+            }
+            self.aside.put(entry);
+            return Placed::Aside;
         }
         let id = entry.id();
         let placed = self.append(entry, false);

@@ -50,6 +50,29 @@ fn what_builds_on_a_third_one_may_come_first() {
 }
 
 #[test]
+fn whole_chains_of_forks_are_taken_when_somebody_else_builds_on_their_ends() {
+    let (mut ledger, _) = forked(2);
+    let mut other = two();
+    let heads = other.heads();
+    let mut chain = Vec::new();
+    for number in 0..70 {
+        let on = chain.last().map_or(heads.clone(), |last: &VerifiedEntry| vec![last.id()]);
+        let action = rename(&bob(), &format!("chain-{number}"));
+        let entry = sign(Content { time: UnixTime(number), ..contents(&other, &bob(), action, &on) }, &bob());
+        take(&mut other, &entry);
+        chain.push(entry);
+    }
+    let names = other.author(&alice(), admit(&dave(), "dave"), NOW).unwrap();
+    for entry in chain.iter().rev() {
+        assert_eq!(ledger.insert(entry.clone()), Inserted::Pending);
+    }
+    assert_eq!(ledger.pending_len(), chain.len());
+    let Inserted::New { entries } = ledger.insert(names) else { panic!("it stands") };
+    assert_eq!(entries.len(), chain.len() + 1);
+    assert_eq!((ledger.pending_len(), ledger.wanted()), (0, Vec::new()));
+}
+
+#[test]
 fn a_flood_of_forks_takes_no_more_than_its_place() {
     let (mut ledger, forks) = forked(FORKS_ASIDE_MAX + 10);
     assert_eq!((ledger.len(), ledger.pending_len()), (4, FORKS_ASIDE_MAX));
