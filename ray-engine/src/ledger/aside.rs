@@ -12,6 +12,7 @@ use super::{
 pub(super) struct Aside(VecDeque<VerifiedEntry>);
 
 impl Aside {
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
