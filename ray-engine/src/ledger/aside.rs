@@ -18,6 +18,7 @@ pub(super) struct Aside {
 }
 
 impl Aside {
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.held.len()
     }

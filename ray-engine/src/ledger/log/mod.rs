@@ -117,9 +117,9 @@ impl Ledger {
         self.len() == 0
     }
 
-    /// Entries that wait: for a parent, or for somebody to build on them.
+    /// Entries that wait for a parent. Those that are kept aside are not counted: asking for more brings them no further.
     pub fn pending_len(&self) -> usize {
-        self.pending.len() + self.aside.len()
+        self.pending.len()
     }
 
     /// A checkpoint of what is known.

@@ -14,7 +14,7 @@ fn two_entries_with_one_counter_both_count_and_name_their_author() {
 fn a_third_one_is_kept_aside_until_somebody_else_builds_on_it() {
     let (mut ledger, forks) = forked(3);
     let third = &forks[2];
-    assert!(!ledger.contains(&third.id()) && ledger.pending_len() == 1);
+    assert!(!ledger.contains(&third.id()) && ledger.aside.len() == 1 && ledger.pending_len() == 0);
     assert_eq!(ledger.insert(third.clone()), Inserted::Pending);
     assert_eq!(ledger.wanted(), []);
     let mut other = two();
@@ -32,7 +32,7 @@ fn a_third_one_is_kept_aside_until_somebody_else_builds_on_it() {
     let Inserted::New { entries } = ledger.insert(names.clone()) else { panic!("it stands") };
     assert_eq!(entries, [third.id(), names.id(), own.id()]);
     assert_eq!(ledger.alarms().len(), 1);
-    assert_eq!(ledger.pending_len(), 0, "the stranger's was judged, and refused");
+    assert_eq!((ledger.aside.len(), ledger.pending_len()), (0, 0), "the stranger's was judged, and refused");
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn whole_chains_of_forks_are_taken_when_somebody_else_builds_on_their_ends() {
 #[test]
 fn a_flood_of_forks_takes_no_more_than_its_place() {
     let (mut ledger, forks) = forked(FORKS_ASIDE_MAX + 10);
-    assert_eq!((ledger.len(), ledger.pending_len()), (4, FORKS_ASIDE_MAX));
+    assert_eq!((ledger.len(), ledger.aside.len()), (4, FORKS_ASIDE_MAX));
     assert_eq!(ledger.insert(forks[2].clone()), Inserted::Pending, "forgotten, and taken up again");
-    assert_eq!(ledger.pending_len(), FORKS_ASIDE_MAX);
+    assert_eq!(ledger.aside.len(), FORKS_ASIDE_MAX);
 }
 
 /// Bob signs that many entries with his first counter.
