@@ -8,15 +8,27 @@ pub enum FirewallRequest {
     /// Rules, defaults and what waits for a decision.
     Show,
     /// Add a rule, or replace the one with the same selector. Names in the text are resolved by the engine.
-    Add { rule: String, expires_s: Option<u64> },
+    Add {
+        rule: String,
+        expires_s: Option<u64>,
+    },
     /// The number that `show` gives, or the rule's words.
-    Remove { rule: String },
+    Remove {
+        rule: String,
+    },
     /// What becomes of flows that no rule matches.
-    Default { direction: FlowDirection, allow: bool },
+    Default {
+        direction: FlowDirection,
+        allow: bool,
+    },
     /// Whether refused senders are told.
-    Reject { on: bool },
+    Reject {
+        on: bool,
+    },
     /// Whether rules and defaults count at all.
-    Enable { on: bool },
+    Enable {
+        on: bool,
+    },
     /// Which rule decides about a new flow, and why.
     Test {
         /// Host name, or endpoint id or an unambiguous start of one.
@@ -27,17 +39,31 @@ pub enum FirewallRequest {
         network: Option<String>,
     },
     /// The suggestions of a network that concern this host, and what was decided about them; absent = of all networks.
-    Pending { network: Option<String> },
+    Pending {
+        network: Option<String>,
+    },
     Accept(SuggestionRequest),
     Decline(SuggestionRequest),
     /// Whether suggestions of a network are accepted by themselves; absent = only show.
-    AutoAccept { network: Option<String>, on: Option<bool> },
+    AutoAccept {
+        network: Option<String>,
+        on: Option<bool>,
+    },
     /// As a coordinator: propose a rule to the members in scope.
-    Suggest { network: Option<String>, scope: SuggestionScope, rule: String },
+    Suggest {
+        network: Option<String>,
+        scope: SuggestionScope,
+        rule: String,
+    },
     /// As a coordinator: take a suggestion back.
-    Withdraw { network: Option<String>, id: String },
+    Withdraw {
+        network: Option<String>,
+        id: String,
+    },
     /// Follow the flows that are dropped, until the caller hangs up or so many were told (0 = no end).
-    Log { limit: u32 },
+    Log {
+        limit: u32,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -147,7 +173,9 @@ pub enum SuggestionState {
     Accepted,
     Declined,
     /// This release cannot read it; why.
-    Unreadable { reason: String },
+    Unreadable {
+        reason: String,
+    },
 }
 
 /// A flow that was dropped.
