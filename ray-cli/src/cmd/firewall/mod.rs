@@ -127,12 +127,13 @@ fn ask(context: &Context, request: FirewallRequest, deed: &str) -> Result<Firewa
 /// Asks for a change and tells what came of it.
 fn change(context: &Context, request: FirewallRequest, schema: &str, deed: &str) -> Result<(), Stop> {
     let output = &context.output;
+    let turns_off = request == FirewallRequest::Enable { on: false };
     let firewall = ask(context, request, deed)?;
     if output.json {
         return output.object(&json::firewall::changed(schema, &firewall));
     }
     output.confirm(&render::firewall::changed(&firewall))?;
-    if !firewall.on {
+    if !firewall.on && !turns_off {
         output.note("the firewall is off: rules and defaults do not count\n");
         output.next("ray firewall on");
     }

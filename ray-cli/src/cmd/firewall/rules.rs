@@ -30,7 +30,8 @@ Examples:
   ray firewall add in allow tcp 22 from bob --expires 7d
   ray firewall add in deny any from group:guests on home";
 const REMOVE_EXAMPLES: &str = "\
-Numbers move up when a rule before them is removed. What it let in is cut.
+Numbers move up when a rule before them is removed. Flows that only this rule
+allowed are cut.
 
 Examples:
   ray firewall remove 2

@@ -41,7 +41,7 @@ enum Protocol {
     Tcp,
     Udp,
     Icmp,
-    /// Any other
+    // Any other protocol; as a comment only, or clap makes a long help of it.
     Any,
 }
 
