@@ -11,8 +11,8 @@ use crate::{
 };
 
 const SUGGEST_EXAMPLES: &str = "\
-The members decide, each for itself. The words of a RULE: ray firewall add
---help. SCOPE is all, group:NAME or a member; one called all goes by its id.
+The members decide, each for itself. A RULE has the words that
+`ray firewall add --help` names. A member that is called all goes by its id.
 
 Examples:
   ray firewall suggest all in allow tcp 22 from alice
