@@ -239,7 +239,7 @@ impl Flow {
                     _ if segment.flags.syn => whole(first, segment.end()),
                     _ => {
                         let (first, last) = halves(self.edge.load(Relaxed));
-                        whole(first, later(last, segment.end()))
+                        whole(first, farther(first, last, segment.end()))
                     }
                 };
                 self.edge.store(edge, Relaxed);
@@ -265,8 +265,8 @@ impl Flow {
         let (old_first, old_last) = halves(edge);
         let edge_now = if !known {
             whole(segment.ack, last)
-        } else if is_later(segment.ack, old_first) || segment.ack == old_first {
-            whole(segment.ack, later(old_last, last))
+        } else if ahead(segment.ack, old_first).is_some() {
+            whole(segment.ack, farther(segment.ack, last, old_last))
         } else {
             edge
         };
@@ -328,12 +328,14 @@ fn halves(whole: u64) -> (u32, u32) {
     ((whole >> 32) as u32, whole as u32)
 }
 
-/// Sequence numbers wrap around: the later of two is less than half the circle ahead.
-fn is_later(a: u32, than: u32) -> bool {
-    let ahead = a.wrapping_sub(than);
-    ahead != 0 && ahead < 1 << 31
+/// How far `number` is ahead of `first`; `None` if it is behind. Sequence numbers wrap around: ahead is less than half the
+/// circle.
+fn ahead(number: u32, first: u32) -> Option<u32> {
+    let ahead = number.wrapping_sub(first);
+    (ahead < 1 << 31).then_some(ahead)
 }
 
-fn later(a: u32, b: u32) -> u32 {
-    if is_later(b, a) { b } else { a }
+/// `last`, or `other` if that is farther ahead of `first`.
+fn farther(first: u32, last: u32, other: u32) -> u32 {
+    if ahead(other, first) > ahead(last, first) { other } else { last }
 }
