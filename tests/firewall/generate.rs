@@ -32,7 +32,9 @@ impl Generator {
 
     pub(crate) fn event(&mut self) -> Event {
         match self.random.below(60) {
-            0 => Event::Wait(self.random.pick(&[1, 5, 9, 10, 29, 30, 31, 59, 60, 61, 119, 120, 130, 300, 301, 600, 432_000])),
+            0 => Event::Wait(
+                self.random.pick(&[1, 5, 9, 10, 29, 30, 31, 59, 60, 61, 119, 120, 130, 300, 301, 600, 432_000]),
+            ),
             1 if self.random.one_in(3) => Event::Rules(self.rules()),
             _ => {
                 let packet = self.packet();
@@ -60,7 +62,9 @@ impl Generator {
         let who = self.random.pick(&[Who::Device(1), Who::Device(2), Who::User, Who::Group, Who::Any, Who::Any]);
         let network = match who {
             Who::Group => Some(NETWORKS[0]),
-            Who::Device(_) | Who::User | Who::Any => self.random.pick(&[None, None, Some(NETWORKS[0]), Some(NETWORKS[1])]),
+            Who::Device(_) | Who::User | Who::Any => {
+                self.random.pick(&[None, None, Some(NETWORKS[0]), Some(NETWORKS[1])])
+            }
         };
         let opener = self.random.pick(&[Side::Host, Side::Peer, Side::Peer]);
         Line { opener, allow: self.random.one_in(2), protocol, ports, who, network, suggested: self.random.one_in(4) }
@@ -99,7 +103,19 @@ impl Generator {
         let talk = &mut self.talks[at];
         let side = if self.random.one_in(2) { Side::Host } else { Side::Peer };
         let flags = self.random.pick(&[
-            SYN, SYN | ACK, SYN | ACK, ACK, ACK, ACK | PSH, ACK, ACK, ACK | PSH, FIN | ACK, ACK, RST, RST | ACK,
+            SYN,
+            SYN | ACK,
+            SYN | ACK,
+            ACK,
+            ACK,
+            ACK | PSH,
+            ACK,
+            ACK,
+            ACK | PSH,
+            FIN | ACK,
+            ACK,
+            RST,
+            RST | ACK,
         ]);
         let mut packet = talk.packet.clone();
         packet.sent = side;
@@ -119,7 +135,11 @@ impl Generator {
         }
         if self.random.one_in(8) {
             let off = self.random.pick(&[1, 2, 511, 512, 513, 65_535, 65_536, u32::MAX, 1 << 31]);
-            if self.random.one_in(2) { tcp.seq = tcp.seq.wrapping_add(off) } else { tcp.ack = tcp.ack.wrapping_add(off) }
+            if self.random.one_in(2) {
+                tcp.seq = tcp.seq.wrapping_add(off)
+            } else {
+                tcp.ack = tcp.ack.wrapping_add(off)
+            }
         }
         packet
     }
@@ -160,7 +180,13 @@ impl Generator {
             return self.any();
         }
         let mut packet = Packet { piece: None, ..cited.clone() };
-        packet.sent = if self.random.one_in(5) { cited.sent } else if cited.sent == Side::Host { Side::Peer } else { Side::Host };
+        packet.sent = if self.random.one_in(5) {
+            cited.sent
+        } else if cited.sent == Side::Host {
+            Side::Peer
+        } else {
+            Side::Host
+        };
         if self.random.one_in(8) {
             packet.network = self.random.pick(&NETWORKS);
         }

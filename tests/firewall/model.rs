@@ -249,7 +249,11 @@ impl Flow {
                         let last = first + (i64::from(tcp.window) << shift);
                         taken = match taken {
                             Some((old_first, old_last)) if acked => {
-                                if first >= old_first { Some((first, last.max(old_last))) } else { taken }
+                                if first >= old_first {
+                                    Some((first, last.max(old_last)))
+                                } else {
+                                    taken
+                                }
                             }
                             _ => Some((first, last)),
                         };
@@ -261,7 +265,9 @@ impl Flow {
                     let first = unwound(tcp.seq.wrapping_add(u32::from(syn)), near);
                     let end = unwound(end_of(&tcp), first);
                     taken = match taken {
-                        Some((old_first, old_last)) if !syn => Some((old_first, old_last.max(unwound(end_of(&tcp), old_first)))),
+                        Some((old_first, old_last)) if !syn => {
+                            Some((old_first, old_last.max(unwound(end_of(&tcp), old_first))))
+                        }
                         _ => Some((first, end)),
                     };
                 }

@@ -30,10 +30,21 @@ pub(crate) struct Packet {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Body {
     Tcp(Tcp),
-    Udp { host_port: u16, peer_port: u16, len: u16 },
-    Echo { id: u16, asks: bool },
+    Udp {
+        host_port: u16,
+        peer_port: u16,
+        len: u16,
+    },
+    Echo {
+        id: u16,
+        asks: bool,
+    },
     /// About a packet that the other side sent, or claims to have sent.
-    Error { cited: Box<Packet>, kind: u8, foreign: bool },
+    Error {
+        cited: Box<Packet>,
+        kind: u8,
+        foreign: bool,
+    },
     OtherIcmp,
     /// A protocol without ports.
     Gre,

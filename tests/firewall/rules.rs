@@ -57,12 +57,8 @@ impl Rules {
     }
 
     pub(crate) fn compile(&self) -> Ruleset {
-        let posture = Posture {
-            on: self.on,
-            inbound: action(self.allow_in),
-            outbound: action(self.allow_out),
-            reject: false,
-        };
+        let posture =
+            Posture { on: self.on, inbound: action(self.allow_in), outbound: action(self.allow_out), reject: false };
         Ruleset::compile(self.list.iter().map(Line::rule).collect(), posture, members(), UnixTime(0))
     }
 }
@@ -104,8 +100,7 @@ impl Line {
         };
         let network = self.network.map(hex).unwrap_or("any".to_owned());
         let action = if self.allow { "allow" } else { "deny" };
-        let text =
-            format!("{direction} {action} {} {} {side} {who} on {network}", self.protocol, ports.join(","));
+        let text = format!("{direction} {action} {} {} {side} {who} on {network}", self.protocol, ports.join(","));
         let mut rule = parse_bytes(text.as_bytes()).unwrap();
         if self.suggested {
             rule.origin = Origin::Suggestion(EntryId([7; 32]));

@@ -51,7 +51,10 @@ fn datagrams_echoes_and_pieces_are_answered_and_errors_about_them_arrive() {
         if matches!(ask.body, Body::Udp { .. }) {
             let piece = |start, len, more| Some(Piece { id: 77, start, len, more });
             let body = Body::Udp { host_port: 22, peer_port: 22, len: 16 };
-            for (start, len, more) in talk.random.pick(&[[(0, 3, true), (3, 4, true), (7, 1, false)], [(0, 3, true), (7, 1, false), (3, 4, true)]]) {
+            for (start, len, more) in talk
+                .random
+                .pick(&[[(0, 3, true), (3, 4, true), (7, 1, false)], [(0, 3, true), (7, 1, false), (3, 4, true)]])
+            {
                 talk.passes(&Packet { piece: piece(start, len, more), body: body.clone(), ..talk.packet(answered) });
             }
         }

@@ -122,7 +122,9 @@ fn carry(mut reader: Reader, mut writer: Writer, from: PeerId, stop: PipeReader)
                     });
                     split.unwrap();
                     let len = batch.len();
-                    let mut judged = batch.into_iter().map(|packet| plane::inbound(&other, &others_firewall, sender, packet, 0).unwrap());
+                    let mut judged = batch
+                        .into_iter()
+                        .map(|packet| plane::inbound(&other, &others_firewall, sender, packet, 0).unwrap());
                     assert_eq!(writer.write(&mut judged).unwrap(), len);
                     packets += len as u64;
                 }

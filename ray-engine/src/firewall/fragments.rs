@@ -60,8 +60,7 @@ impl Fragments {
             return Err(Denied::OverlappingPiece);
         }
         make_room(&mut datagrams, party, now);
-        let mut datagram =
-            Datagram { generation, began: now, map: Box::new([0; MAP]), passed: 0, len: None };
+        let mut datagram = Datagram { generation, began: now, map: Box::new([0; MAP]), passed: 0, len: None };
         datagram.take(piece)?;
         datagrams.insert(key, datagram);
         Ok(())
@@ -132,17 +131,16 @@ impl Datagram {
         self.passed += end - start;
         if !piece.more {
             // Nothing that has passed may lie behind the end.
-            let behind = (end..(MAP * 64) as u32).any(|unit| self.has(unit));
+            let behind = self.map.iter().enumerate().skip((end / 64) as usize).any(|(at, word)| {
+                let before = if at == (end / 64) as usize { (1 << (end % 64)) - 1 } else { 0 };
+                *word & !before != 0
+            });
             if behind {
                 return Err(Denied::OverlappingPiece);
             }
             self.len = Some(end);
         }
         Ok(self.len == Some(self.passed))
-    }
-
-    fn has(&self, unit: u32) -> bool {
-        self.map.get((unit / 64) as usize).is_some_and(|word| *word & 1 << (unit % 64) != 0)
     }
 }
 

@@ -42,7 +42,11 @@ impl Default for Firewall {
 
 /// What a packet is to the table of flows.
 enum Subject {
-    Flow { key: Key, segment: Option<Segment>, opens: bool },
+    Flow {
+        key: Key,
+        segment: Option<Segment>,
+        opens: bool,
+    },
     /// An error about a packet of this flow.
     Error(Key),
     Refused(Denied),
@@ -206,7 +210,8 @@ fn subject(party: &Party, sent: Direction, packet: &Parsed<'_>) -> Subject {
                 let (flags, key) = (segment.flags, Key::of_ports(network, sent, &flow));
                 // An answer to a SYN opens nothing; what has no SYN is the middle of a connection that began before we
                 // looked, and opens one like a SYN does. A reset of the peer's ends nothing that is not known.
-                let opens = !(flags.syn && flags.ack) && !(flags.rst && sent == Direction::In);
+                let (answers, ends) = (flags.syn && flags.ack, flags.rst && sent == Direction::In);
+                let opens = !answers && !ends;
                 Subject::Flow { key, segment: Some(segment), opens }
             }
             _ => Subject::Refused(Denied::NoFlow),

@@ -87,8 +87,7 @@ pub fn segment_of(parsed: &Parsed<'_>) -> Option<Segment> {
 /// The reset that answers a segment for a connection that there is not (RFC 9293, 3.10.7.1), as a whole IP packet. `flow`
 /// is that of the segment.
 pub fn reset(src: IpAddr, dst: IpAddr, flow: Flow, segment: &Segment) -> Option<Vec<u8>> {
-    let (seq, ack, flags) =
-        if segment.flags.ack { (segment.ack, 0, RST) } else { (0, segment.end(), RST | ACK) };
+    let (seq, ack, flags) = if segment.flags.ack { (segment.ack, 0, RST) } else { (0, segment.end(), RST | ACK) };
     let mut header = Vec::with_capacity(TCP_HEADER_MIN);
     header.extend_from_slice(&flow.dst_port.to_be_bytes());
     header.extend_from_slice(&flow.src_port.to_be_bytes());

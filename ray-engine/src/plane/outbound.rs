@@ -86,13 +86,7 @@ pub fn outbound<'a>(
 }
 
 /// The peer in the network that the packet's flow is in already, or else in the first that it shares with us.
-fn party(
-    snapshot: &Snapshot,
-    firewall: &Firewall,
-    peer: PeerId,
-    packet: &Parsed<'_>,
-    now: Millis,
-) -> Option<Party> {
+fn party(snapshot: &Snapshot, firewall: &Firewall, peer: PeerId, packet: &Parsed<'_>, now: Millis) -> Option<Party> {
     let shared = snapshot.shared_with(&peer);
     let first = Party { peer, network: *shared.first()? };
     if shared.len() == 1 {

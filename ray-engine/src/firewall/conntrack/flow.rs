@@ -261,7 +261,8 @@ impl Flow {
         };
         let last = segment.ack.wrapping_add(u32::from(segment.window) << shift);
         // What the peer sent before the host's first ACK does not count any more.
-        let (edge, known) = (self.edge.load(Relaxed), state & bit::EDGE != 0 && self.state.load(Relaxed) & bit::ACK_HOST != 0);
+        let (edge, known) =
+            (self.edge.load(Relaxed), state & bit::EDGE != 0 && self.state.load(Relaxed) & bit::ACK_HOST != 0);
         let (old_first, old_last) = halves(edge);
         let edge_now = if !known {
             whole(segment.ack, last)

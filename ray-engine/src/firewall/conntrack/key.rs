@@ -29,7 +29,13 @@ impl Key {
         key.with_ports(sent, flow.src_port, flow.dst_port)
     }
 
-    pub(in crate::firewall) fn of_echo(network: RoomId, sent: Direction, packet: &Parsed<'_>, id: u16, asked: bool) -> Self {
+    pub(in crate::firewall) fn of_echo(
+        network: RoomId,
+        sent: Direction,
+        packet: &Parsed<'_>,
+        id: u16,
+        asked: bool,
+    ) -> Self {
         Self::new(network, sent, packet.src(), packet.dst(), packet.protocol()).with_echo(sent, id, asked)
     }
 

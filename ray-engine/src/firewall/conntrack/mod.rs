@@ -23,12 +23,7 @@ pub(super) use self::{
     flow::{Begin, Step},
     key::Key,
 };
-use super::{
-    Millis,
-    keyed::Keyed,
-    limits::FLOWS_MAX,
-    rule::Direction,
-};
+use super::{Millis, keyed::Keyed, limits::FLOWS_MAX, rule::Direction};
 use crate::{ident::PeerId, packet::tcp::Segment};
 
 /// How often a place is looked for when others take those that were made.

@@ -13,7 +13,9 @@ use super::{
         Millis,
         bucket::Bucket,
         keyed::Keyed,
-        limits::{EVICTION_SAMPLE, FLOW_MEMORY_MAX, FLOWS_MAX, PEER_ANSWERS_BURST, PEER_ANSWERS_PER_SECOND, PEER_FLOWS_MAX},
+        limits::{
+            EVICTION_SAMPLE, FLOW_MEMORY_MAX, FLOWS_MAX, PEER_ANSWERS_BURST, PEER_ANSWERS_PER_SECOND, PEER_FLOWS_MAX,
+        },
     },
     flow::{Begin, Flow},
     key::Key,
@@ -40,8 +42,7 @@ struct Table {
 
 /// A place, its entry in the index with the control byte, and its number among the free ones, twice for tables that grow
 /// by doubling.
-const FLOW_MEMORY: usize =
-    2 * (size_of::<Option<(Key, Flow)>>() + size_of::<(Key, u32)>() + 1 + size_of::<u32>());
+const FLOW_MEMORY: usize = 2 * (size_of::<Option<(Key, Flow)>>() + size_of::<(Key, u32)>() + 1 + size_of::<u32>());
 const _: () = assert!(FLOWS_MAX * FLOW_MEMORY <= FLOW_MEMORY_MAX);
 
 impl PeerFlows {

@@ -25,7 +25,9 @@ impl Ports {
         let mut joined: Vec<PortRange> = Vec::with_capacity(ranges.len());
         for range in ranges {
             match joined.last_mut() {
-                Some(open) if u32::from(range.first) <= u32::from(open.last) + 1 => open.last = open.last.max(range.last),
+                Some(open) if u32::from(range.first) <= u32::from(open.last) + 1 => {
+                    open.last = open.last.max(range.last)
+                }
                 _ => joined.push(range),
             }
         }

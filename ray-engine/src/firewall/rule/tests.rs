@@ -118,8 +118,7 @@ fn refuses_what_is_not_a_rule() {
 
 #[test]
 fn the_longest_rule_fits_its_bound() {
-    let ports: Vec<String> =
-        (0..PORT_RANGES_MAX).map(|n| format!("{}-{}", 10_000 + 20 * n, 10_010 + 20 * n)).collect();
+    let ports: Vec<String> = (0..PORT_RANGES_MAX).map(|n| format!("{}-{}", 10_000 + 20 * n, 10_010 + 20 * n)).collect();
     let (user, room) = ("ff".repeat(32), "ee".repeat(32));
     let text = format!("out allow tcp {} to user:{user} on {room} until 2026-12-31T23:59:59Z", ports.join(","));
     assert_eq!(parse_bytes(text.as_bytes()).unwrap().to_string(), text);

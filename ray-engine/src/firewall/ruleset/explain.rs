@@ -72,7 +72,9 @@ fn reason(rule: &Rule) -> &'static str {
         (PeerSelector::Device(_), Action::Allow) => "it is about this device alone, and no such rule denies",
         (PeerSelector::User(_), Action::Deny) => "it is about this user, no rule is about the device, and it denies",
         (PeerSelector::User(_), Action::Allow) => "it is about this user, and no narrower or equal rule denies",
-        (PeerSelector::Group(_), Action::Deny) => "it is about a group of this peer, no rule is narrower, and it denies",
+        (PeerSelector::Group(_), Action::Deny) => {
+            "it is about a group of this peer, no rule is narrower, and it denies"
+        }
         (PeerSelector::Group(_), Action::Allow) => {
             "it is about a group of this peer, and no narrower or equal rule denies"
         }

@@ -140,9 +140,12 @@ impl Ruleset {
         };
         let levels = || {
             let groups = standing.groups.iter().map(|group| Level::Group(party.network, group)).collect();
-            [vec![Level::Device(party.peer)], standing.user.map(Level::User).into_iter().collect(), groups, vec![
-                Level::Any,
-            ]]
+            [
+                vec![Level::Device(party.peer)],
+                standing.user.map(Level::User).into_iter().collect(),
+                groups,
+                vec![Level::Any],
+            ]
         };
         let mut found: Option<(usize, &Rule)> = None;
         for peers in levels() {
