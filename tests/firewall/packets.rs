@@ -105,9 +105,8 @@ impl Packet {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let (src, dst) = self.addresses();
         let (protocol, mut body) = self.transport();
-        match self.damage {
-            Some(Damage::ShortTransport) => body.truncate(7),
-            Some(_) | None => {}
+        if self.damage == Some(Damage::ShortTransport) {
+            body.truncate(7);
         }
         let mut headers = Vec::new();
         let mut first = protocol;
