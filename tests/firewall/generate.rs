@@ -59,9 +59,17 @@ impl Generator {
             "tcp" | "udp" => self.random.pick(&[vec![], vec![(22, 22)], vec![(22, 53)], vec![(53, 53), (4000, 5000)]]),
             _ => vec![],
         };
-        let who = self.random.pick(&[Who::Device(1), Who::Device(2), Who::User, Who::Group, Who::Any, Who::Any]);
+        let who = self.random.pick(&[
+            Who::Device(1),
+            Who::Device(2),
+            Who::User,
+            Who::Group,
+            Who::OtherGroup,
+            Who::Any,
+            Who::Any,
+        ]);
         let network = match who {
-            Who::Group => Some(NETWORKS[0]),
+            Who::Group | Who::OtherGroup => Some(NETWORKS[0]),
             Who::Device(_) | Who::User | Who::Any => {
                 self.random.pick(&[None, None, Some(NETWORKS[0]), Some(NETWORKS[1])])
             }

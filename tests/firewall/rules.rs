@@ -37,6 +37,8 @@ pub(crate) enum Who {
     Device(u8),
     User,
     Group,
+    /// Has the same member.
+    OtherGroup,
     Any,
 }
 
@@ -68,7 +70,7 @@ impl Line {
         match self.who {
             Who::Device(_) => 0,
             Who::User => 1,
-            Who::Group => 2,
+            Who::Group | Who::OtherGroup => 2,
             Who::Any => 3,
         }
     }
@@ -76,9 +78,9 @@ impl Line {
     fn matches(&self, peer: u8, network: u8, opener: Side, protocol: &str, port: Option<u16>) -> bool {
         let who = match self.who {
             Who::Device(device) => device == peer,
-            // The user's device and the group's only member is the first peer; the group is in the first network.
+            // The user's device and both groups' only member is the first peer; the groups are in the first network.
             Who::User => peer == PEERS[0],
-            Who::Group => peer == PEERS[0] && network == NETWORKS[0],
+            Who::Group | Who::OtherGroup => peer == PEERS[0] && network == NETWORKS[0],
             Who::Any => true,
         };
         let port = self.ports.is_empty()
@@ -96,6 +98,7 @@ impl Line {
             Who::Device(peer) => hex(peer),
             Who::User => format!("user:{}", hex(USER)),
             Who::Group => "group:admins".to_owned(),
+            Who::OtherGroup => "group:ops".to_owned(),
             Who::Any => "any".to_owned(),
         };
         let network = self.network.map(hex).unwrap_or("any".to_owned());
@@ -114,7 +117,7 @@ fn members() -> Members {
     let standing = |(peer, network): (u8, u8)| {
         let user = (peer == PEERS[0]).then_some(UserKey([USER; 32]));
         let in_group = peer == PEERS[0] && network == NETWORKS[0];
-        let groups = if in_group { vec!["admins".parse().unwrap()] } else { vec![] };
+        let groups = if in_group { vec!["admins".parse().unwrap(), "ops".parse().unwrap()] } else { vec![] };
         (Party { peer: PeerId([peer; 32]), network: RoomId([network; 32]) }, Standing { user, groups })
     };
     parties.map(standing).collect()

@@ -82,9 +82,11 @@ impl Bridge {
         let ((from_alice, to_alice), (from_bob, to_bob)) = (alice.into_split(), bob.into_split());
         let (stopped, stop) = pipe().unwrap();
         let stopped_too = PipeReader::from(dup(&stopped).unwrap());
+        let [alices, bobs] = [(); 2].map(|()| Arc::new(Firewall::default()));
+        let (to_bob_firewalls, to_alice_firewalls) = ([alices.clone(), bobs.clone()], [bobs, alices]);
         let directions = vec![
-            thread::spawn(move || carry(from_alice, to_bob, ALICE, stopped)),
-            thread::spawn(move || carry(from_bob, to_alice, BOB, stopped_too)),
+            thread::spawn(move || carry(from_alice, to_bob, ALICE, &to_bob_firewalls, stopped)),
+            thread::spawn(move || carry(from_bob, to_alice, BOB, &to_alice_firewalls, stopped_too)),
         ];
         Self { offload, directions, stop }
     }
@@ -103,15 +105,21 @@ impl Bridge {
     }
 }
 
-fn carry(mut reader: Reader, mut writer: Writer, from: PeerId, stop: PipeReader) -> (usize, u64, u64) {
+/// Carries packets one way. The sender's firewall comes first; both see both ways.
+fn carry(
+    mut reader: Reader,
+    mut writer: Writer,
+    from: PeerId,
+    [own_firewall, others_firewall]: &[Arc<Firewall>; 2],
+    stop: PipeReader,
+) -> (usize, u64, u64) {
     let (own, other) = (snapshot(from), snapshot(if from == ALICE { BOB } else { ALICE }));
     let mut replies = reader.writer();
-    let (own_firewall, others_firewall) = (Firewall::default(), Firewall::default());
     let sender = Party { peer: from, network: HOME };
     let (mut longest, mut packets) = (0, 0);
     while reader.wait(stop.as_fd()).unwrap() == Wake::Readable {
         while let Some(chunk) = reader.read().unwrap() {
-            match plane::outbound(&own, &own_firewall, chunk.packet(), 0) {
+            match plane::outbound(&own, own_firewall, chunk.packet(), 0) {
                 Ok(Outbound::Peer(routed)) => {
                     assert_eq!(routed.peer(), if from == ALICE { BOB } else { ALICE });
                     longest = longest.max(chunk.packet().len());
@@ -124,7 +132,7 @@ fn carry(mut reader: Reader, mut writer: Writer, from: PeerId, stop: PipeReader)
                     let len = batch.len();
                     let mut judged = batch
                         .into_iter()
-                        .map(|packet| plane::inbound(&other, &others_firewall, sender, packet, 0).unwrap());
+                        .map(|packet| plane::inbound(&other, others_firewall, sender, packet, 0).unwrap());
                     assert_eq!(writer.write(&mut judged).unwrap(), len);
                     packets += len as u64;
                 }
