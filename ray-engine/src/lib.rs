@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | [`ident`] | values |
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
-//! | 2 | [`route`], [`sync`] | decisions |
+//! | 2 | [`route`], [`firewall`], [`sync`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
 //! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`publish`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
@@ -17,6 +17,7 @@ pub mod config;
 pub mod control;
 pub mod dns;
 pub mod engine;
+pub mod firewall;
 pub mod forward;
 pub mod host;
 pub mod ident;

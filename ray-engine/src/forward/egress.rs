@@ -3,7 +3,7 @@
 
 use std::{io, os::fd::BorrowedFd, sync::Arc};
 
-use super::{Forwarder, unsent};
+use super::{Forwarder, now, unsent};
 use crate::{
     mesh::{Batch, Mesh},
     plane::{self, DropReason, Outbound, Routed},
@@ -38,7 +38,7 @@ fn take(
 ) -> io::Result<()> {
     let live = &forwarder.live;
     let snapshot = live.snapshot();
-    match plane::outbound(&snapshot, chunk.packet()) {
+    match plane::outbound(&snapshot, &live.firewall, chunk.packet(), now()) {
         Ok(Outbound::Peer(routed)) => {
             let Some(batch) = batch_for(mesh, routed, batches) else {
                 mesh.hurry(&routed.peer());
@@ -59,7 +59,12 @@ fn take(
                 replies.write(&mut std::iter::once(reply))?;
             }
         }
-        Err(reason) => live.drops.count(reason),
+        Err(refused) => {
+            live.drops.count(refused.reason);
+            if let Some(answer) = refused.answer {
+                replies.write(&mut std::iter::once(answer))?;
+            }
+        }
     }
     Ok(())
 }

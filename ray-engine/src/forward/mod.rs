@@ -4,12 +4,16 @@ mod egress;
 mod ingress;
 mod tunnel;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Instant,
+};
 
 use arc_swap::ArcSwapOption;
 
 pub use self::tunnel::Tunnel;
 use crate::{
+    firewall::Millis,
     ident::PeerId,
     mesh::{Batch, Link, Mesh, Unsent},
     plane::{self, Deliverable, DropReason, Live, Outbound},
@@ -44,7 +48,7 @@ impl Forwarder {
     /// Sends a packet of the engine's own, as if it had come out of the device.
     pub fn inject(&self, mesh: &Mesh, packet: &[u8]) -> Result<(), DropReason> {
         let snapshot = self.live.snapshot();
-        let routed = match plane::outbound(&snapshot, packet)? {
+        let routed = match plane::outbound(&snapshot, &self.live.firewall, packet, now()).map_err(|refused| refused.reason)? {
             Outbound::Peer(routed) => routed,
             Outbound::Dns(_) => return Err(DropReason::NoRoute),
         };
@@ -75,6 +79,12 @@ impl Forwarder {
             Err(_) => self.live.drops.count_n(DropReason::DeviceRefused, count as u64),
         }
     }
+}
+
+/// Milliseconds since the packet path was first used.
+fn now() -> Millis {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Millis::try_from(START.elapsed().as_millis()).unwrap_or(Millis::MAX)
 }
 
 fn unsent(unsent: Unsent) -> DropReason {
