@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Forwarder, now};
 use crate::{
-    firewall::Party,
+    firewall::{Direction, Party},
     mesh::{Batch, Link, frame::Unpacker},
     packet::{self, icmp},
     plane::{self, Deliverable, DropReason, Reply},
@@ -38,6 +38,7 @@ fn judge(forwarder: &Forwarder, link: &Arc<Link>, handle: u16, packet: Bytes, ba
         return live.drops.count(DropReason::UnknownNetwork);
     };
     let from = Party { peer: link.peer(), network };
+    let followed = forwarder.feed.is_followed().then(|| packet.clone());
     match plane::inbound(&snapshot, &live.firewall, from, packet, now()) {
         Ok(deliverable) => {
             link.count_received(deliverable.packet().len() as u64);
@@ -47,6 +48,9 @@ fn judge(forwarder: &Forwarder, link: &Arc<Link>, handle: u16, packet: Bytes, ba
         }
         Err(refused) => {
             live.drops.count(refused.reason);
+            if let Some(packet) = followed {
+                forwarder.feed.tell(Direction::In, from, &packet, refused.reason);
+            }
             if let Some(answer) = refused.answer {
                 reply(link, &answer);
             }
