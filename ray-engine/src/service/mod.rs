@@ -12,6 +12,7 @@ mod create;
 mod duties;
 mod ephemeral;
 mod failure;
+mod firewall;
 mod hostname;
 mod invite;
 mod invites;
@@ -47,12 +48,14 @@ use tokio::{sync::mpsc, time::sleep_until};
 
 use self::{
     bucket::Buckets,
+    firewall::{Firewall, Naming},
     join::{Joined, Petitions, Waiting, Waits},
     network::{Network, Standing},
     publication::{Found, PublicationState},
     sync::AnnouncedNetworks,
 };
 use crate::{
+    feed::DropFeed,
     host::TunnelControl,
     ident::{Hostname, PeerId, RoomId, UnixTime},
     ledger::SigningKey,
@@ -95,6 +98,8 @@ pub struct Parts {
     pub tunnel: TunnelControl,
     pub live: Arc<Live>,
     pub probes: Arc<Probes>,
+    /// Where dropped flows are told.
+    pub feed: Arc<DropFeed>,
     pub inject: Inject,
 }
 
@@ -133,6 +138,8 @@ enum Command {
         room: RoomId,
         outcome: std::result::Result<Receipt, String>,
     },
+    /// A follower of dropped flows asks for names.
+    Name(Naming),
     /// A look-up has ended.
     LookedUp {
         room: RoomId,
@@ -175,7 +182,9 @@ struct Core {
     tunnel: TunnelControl,
     live: Arc<Live>,
     probes: Arc<Probes>,
+    feed: Arc<DropFeed>,
     inject: Inject,
+    firewall: Firewall,
     commands: mpsc::WeakSender<Command>,
     /// When the millisecond zero of the timetables was.
     started: Instant,
@@ -206,6 +215,7 @@ struct Core {
 impl Core {
     fn load(parts: Parts, commands: mpsc::WeakSender<Command>) -> Result<Self, StoreError> {
         let wanted_up = parts.store.settings()?.up;
+        let firewall = Firewall::new(parts.store.firewall()?);
         let mut core = Self {
             key: SigningKey::from_bytes(&parts.secret_key),
             me: parts.mesh.id(),
@@ -219,7 +229,9 @@ impl Core {
             tunnel: parts.tunnel,
             live: parts.live,
             probes: parts.probes,
+            feed: parts.feed,
             inject: parts.inject,
+            firewall,
             commands,
             started: Instant::now(),
             networks: Vec::new(),
@@ -271,6 +283,7 @@ impl Core {
             Command::Waits(waits) => self.start_waiting(waits).await,
             Command::TurnedAway { target, why } => self.end_petition(target, why),
             Command::Published { room, outcome } => self.finish_publishing(room, outcome),
+            Command::Name(naming) => self.name_party(naming),
             Command::LookedUp { room, found } => self.finish_looking(room, found),
         }
     }
@@ -279,7 +292,8 @@ impl Core {
     fn wake_at(&self) -> Option<Instant> {
         let sync = self.networks.iter().filter_map(|network| network.sync.wake_at()).min();
         let sync = sync.map(|at| self.started + Duration::from_millis(at));
-        [sync, self.keys_at(), self.duties_at(), self.publication_at(), self.repair_at()].into_iter().flatten().min()
+        let own = [self.keys_at(), self.duties_at(), self.publication_at(), self.repair_at(), self.firewall_at()];
+        own.into_iter().chain([sync]).flatten().min()
     }
 
     fn tick(&mut self) {
@@ -297,6 +311,7 @@ impl Core {
         if self.dirty {
             self.apply();
         }
+        self.expire_rules();
         self.end_repairs();
         self.seek_keys();
         self.discharge_duties();
@@ -332,6 +347,7 @@ impl Core {
             Request::Join(request) => return self.join(request, answer).await,
             Request::Ping(request) => return self.ping(request, answer).await,
             Request::Log(request) => return self.log(request, answer).await,
+            Request::Firewall(request) => return self.firewall(request, answer).await,
             Request::Create(request) => self.create(request).map(Reply::Created),
             Request::Leave(request) => self.leave(&request).map(Reply::Left),
             Request::Nuke(request) => self.nuke(&request).map(Reply::Nuked),
@@ -348,6 +364,7 @@ impl Core {
             Request::Revoke(request) => self.revoke(&request).map(Reply::Revoked),
             Request::Coordinators(request) => self.coordinators(&request).map(Reply::Coordinators),
             Request::Rekey(request) => self.replace_network_key(&request).map(Reply::Rekeyed),
+            Request::Group(request) => self.group(&request).map(Reply::Groups),
             Request::SetMode(request) => self.set_mode(&request).map(Reply::Mode),
             Request::Status => Ok(Reply::Status(Box::new(self.status()))),
             Request::Version => Ok(Reply::Version(self.engine_info())),
