@@ -3,9 +3,12 @@
 
 pub mod bulk;
 pub mod dns;
+pub mod flood;
+pub mod hold;
 pub mod http;
 pub mod ping;
 pub mod ps;
+pub mod reach;
 pub mod rogue;
 pub mod udp;
 
