@@ -17,8 +17,8 @@
 //! | 32 | 32 | the key, encrypted by XChaCha20-Poly1305 with nonce zero under a key that is used once |
 //! | 64 | 16 | tag |
 //!
-//! That key is BLAKE3 (`derive_key`) of shared secret, ephemeral key, the member's id, room id, one byte for the kind of
-//! key (1 epoch, 2 network) and its name: the id of the entry that began the epoch, or the network key's public half.
+//! That key is BLAKE3 (`derive_key`) of shared secret, ephemeral key, the member's id, room id, one byte for the kind
+//! of key (1 epoch, 2 network) and its name: the id of the entry that began the epoch, or the network key's public half.
 //!
 //! Nonces and ephemeral secrets come in as values. That one key both signs and agrees on secrets weakens neither use
 //! (<https://eprint.iacr.org/2021/509>).
@@ -46,7 +46,7 @@ const LENGTH_BYTES: usize = size_of::<u64>();
 
 /// Below the smallest class nothing can be told apart; a network of a few members fits it.
 const CLASS_MIN: usize = 4 * 1024;
-/// Up to here each class is twice the one before; above, where doubling would waste most, eight classes share one doubling.
+/// Up to here each class is twice the one before. Above, where doubling would waste most, eight classes share one.
 const CLASS_DOUBLING_MAX: usize = 64 * 1024;
 const CLASSES_PER_DOUBLING: usize = 8;
 
@@ -141,8 +141,8 @@ impl fmt::Display for SealError {
 
 impl Error for SealError {}
 
-/// Encrypts the key of the epoch that the entry `epoch` began for one member. `ephemeral` is random and used once. `None`: the member's id is
-/// no key that a secret can be shared with.
+/// Encrypts the key of the epoch that the entry `epoch` began, for one member. `ephemeral` is random and used once.
+/// `None`: the member's id is no key that a secret can be shared with.
 pub fn wrap(
     room: &RoomId,
     epoch: &EntryId,

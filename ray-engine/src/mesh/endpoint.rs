@@ -68,8 +68,11 @@ pub struct MeshSettings {
 #[derive(Clone)]
 pub struct Guest {
     pub alpn: &'static [u8],
-    pub serve: Arc<dyn Fn(Connection) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>,
+    pub serve: Serve,
 }
+
+/// Serves one connection.
+pub(super) type Serve = Arc<dyn Fn(Connection) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 impl std::fmt::Debug for Guest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -308,10 +308,7 @@ mod tests {
             (JoinAnswer::Refused(JoinRefusal::Removed), "02000000 05000000".to_owned()),
             (JoinAnswer::Refused(JoinRefusal::Invalid), "02000000 06000000".to_owned()),
             (JoinAnswer::Refused(JoinRefusal::NotNow), "02000000 07000000".to_owned()),
-            (
-                JoinAnswer::Seated { entries: vec![vec![9]] },
-                "03000000 0100000000000000 0100000000000000 09".to_owned(),
-            ),
+            (JoinAnswer::Seated { entries: vec![vec![9]] }, "03000000 0100000000000000 0100000000000000 09".to_owned()),
         ] {
             let bytes = codec::encode::<ANSWER_MAX, _>(&answer).unwrap();
             assert_eq!(HEXLOWER.encode(&bytes), hex.replace(' ', ""), "{answer:?}");

@@ -170,6 +170,12 @@ mod tests {
     }
 
     #[test]
+    fn no_two_contents_and_no_two_keys_share_a_nonce() {
+        assert_ne!(nonce(&key(1), b"a"), nonce(&key(1), b"b"));
+        assert_ne!(nonce(&key(1), b"a"), nonce(&key(2), b"a"));
+    }
+
+    #[test]
     fn does_not_tell_how_many_entries_there_are() {
         let one = build(ROOM, [&[1; 300][..]], &key(1)).unwrap();
         let ten = build(ROOM, [&[1; 300][..]; 10], &key(1)).unwrap();

@@ -79,16 +79,14 @@ impl Publisher {
     /// What the record says is not what it should say: members, epoch, mode, network key, seeds that went.
     pub fn changed(&mut self, now: Millis) {
         let publication = &mut self.publication;
-        if !publication.allowed {
+        // The next attempt publishes the change as well; changes do not shorten the wait for servers that failed.
+        let waits_for_servers = publication.failures > 0 && publication.due.is_some();
+        if !publication.allowed || waits_for_servers {
             return;
         }
         let soonest = publication.started.map_or(0, |started| started.saturating_add(INTERVAL_MIN_MS));
-        let mut due = now.saturating_add(SETTLE_MS).max(soonest);
-        if publication.failures > 0 {
-            due = due.max(publication.due.unwrap_or(0));
-        }
-        publication.due =
-            Some(publication.due.filter(|_| publication.failures == 0).map_or(due, |known| known.min(due)));
+        let due = now.saturating_add(SETTLE_MS).max(soonest);
+        publication.due = Some(publication.due.map_or(due, |known| known.min(due)));
     }
 
     /// Whether any member is linked.
@@ -98,6 +96,12 @@ impl Publisher {
         }
         self.search.lonely = !any;
         self.search.misses = 0;
+        if any && self.publication.failures > 0 {
+            // Whatever cut this node off from members may have cut it off from servers.
+            self.publication.failures = 0;
+            self.publication.due = None;
+            self.changed(now);
+        }
         self.search.due = (!any && !self.search.running).then_some(now.saturating_add(LONELY_MS));
     }
 

@@ -138,9 +138,7 @@ impl Applicant {
     async fn seats(&self, deadline: Instant) -> Vec<PeerId> {
         let mut seats = match &self.target {
             Target::Invite(invite) => invite.seats.clone(),
-            Target::Room(room) => {
-                timeout_at(deadline, find_seeds(&self.announcer, *room)).await.unwrap_or_default()
-            }
+            Target::Room(room) => timeout_at(deadline, find_seeds(&self.announcer, *room)).await.unwrap_or_default(),
         };
         let mut seen = BTreeSet::from([self.me]);
         seats.retain(|seat| seen.insert(*seat));
@@ -156,9 +154,7 @@ impl Applicant {
 
     fn ground(&self) -> Result<By, Failed> {
         match &self.target {
-            Target::Invite(invite) => {
-                Ok(By::Invite { invite: invite.key().0, proof: invite.proof(&self.me) })
-            }
+            Target::Invite(invite) => Ok(By::Invite { invite: invite.key().0, proof: invite.proof(&self.me) }),
             Target::Room(room) => {
                 let after = self.left(*room)?.map(|bytes| EntryId::of(&bytes));
                 let consent = ledger::consent(&self.key, *room, &self.hostname, after);

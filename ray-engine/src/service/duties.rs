@@ -144,11 +144,7 @@ impl Core {
         let dues = self.networks.iter().flat_map(|network| {
             let duties = &network.duties;
             let counting = duties.counted_at.filter(|_| network.watches_idlers(&self.me)).map(|at| at + COUNT);
-            [
-                network.due(duties.checkpoint_since, &self.me),
-                network.due(duties.rotation_since, &self.me),
-                counting,
-            ]
+            [network.due(duties.checkpoint_since, &self.me), network.due(duties.rotation_since, &self.me), counting]
         });
         dues.flatten().min()
     }
@@ -206,8 +202,7 @@ impl Core {
             roster.members().filter(|member| !member.coordinator && member.peer != me).map(|m| m.peer).collect();
         let present = |peer: &PeerId| network.linked.contains_key(peer);
         let idle = count(&network.duties.idle, &watched, present, if connected { passed } else { Duration::ZERO });
-        let overdue: Vec<PeerId> =
-            idle.iter().filter(|(_, away)| **away >= patience).map(|(peer, _)| *peer).collect();
+        let overdue: Vec<PeerId> = idle.iter().filter(|(_, away)| **away >= patience).map(|(peer, _)| *peer).collect();
         network.duties.idle = idle;
         if network.duties.saved_at.is_none_or(|at| now.duration_since(at) >= SAVE) {
             network.duties.saved_at = Some(now);

@@ -150,6 +150,7 @@ impl Core {
         };
         let reply = added.and_then(|()| {
             self.stop_waiting(target)?;
+            self.forget_notices(target);
             self.apply();
             self.network_reply(room)
         });
@@ -157,7 +158,9 @@ impl Core {
         match (answer, reply) {
             (Some(answer), reply) => answer::send(&answer, reply.unwrap_or_else(Reply::Error)).await,
             (None, Ok(_)) => tracing::info!(%room, "let in"),
-            (None, Err(error)) => self.notice(format!("let into network {}, but: {}", room.short(), error.message)),
+            (None, Err(error)) => {
+                self.notice(target, format!("let into network {}, but: {}", room.short(), error.message));
+            }
         }
     }
 
@@ -195,9 +198,7 @@ impl Core {
         let commands = commands.downgrade();
         let task = tokio::spawn(async move {
             let command = match applicant.wait().await {
-                Ok((ledger, seat)) => {
-                    Command::Joined(Box::new(Joined { target, ledger: *ledger, seat, answer: None }))
-                }
+                Ok((ledger, seat)) => Command::Joined(Box::new(Joined { target, ledger: *ledger, seat, answer: None })),
                 Err(error) => Command::TurnedAway { target, why: error.message },
             };
             if let Some(commands) = commands.upgrade() {
@@ -214,7 +215,7 @@ impl Core {
         if let Err(error) = self.stop_waiting(target) {
             tracing::error!(error = %error.message, "forgetting a request to be let in");
         }
-        self.notice(why);
+        self.notice(target, why);
     }
 
     /// The networks that this node asks to be let into.

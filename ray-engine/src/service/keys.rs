@@ -119,9 +119,8 @@ impl Network {
     fn key_holder(&self, lack: &Lack, now: Instant) -> Option<PeerId> {
         let roster = self.ledger.roster();
         let author = lack.epoch.and_then(|id| self.ledger.get(&id)).map(VerifiedEntry::author);
-        let fresh = |peer: &&PeerId| {
-            self.keys.barren.get(*peer).is_none_or(|at| now.saturating_duration_since(*at) >= AGAIN)
-        };
+        let fresh =
+            |peer: &&PeerId| self.keys.barren.get(*peer).is_none_or(|at| now.saturating_duration_since(*at) >= AGAIN);
         // Only coordinators have the network key.
         let may_have = |peer: &&PeerId| lack.epoch.is_some() || roster.is_coordinator(peer);
         let ranked = self.linked.keys().filter(fresh).filter(may_have);
@@ -164,7 +163,9 @@ impl Core {
         let (store, me) = (self.store.clone(), self.me);
         for network in &mut self.networks {
             // A ledger that lost entries does not know who coordinates.
-            if network.damage.is_some() || network.keys.network.is_empty() || network.ledger.roster().is_coordinator(&me)
+            if network.damage.is_some()
+                || network.keys.network.is_empty()
+                || network.ledger.roster().is_coordinator(&me)
             {
                 continue;
             }

@@ -200,7 +200,7 @@ struct Core {
     /// Claims of members that lost against others, in words.
     conflicts: Vec<String>,
     /// What happened while nobody asked, in words.
-    notices: Vec<String>,
+    notices: Vec<(RoomId, String)>,
 }
 
 impl Core {
@@ -306,12 +306,17 @@ impl Core {
         }
     }
 
-    /// Keeps something in mind that a user should know.
-    fn notice(&mut self, words: String) {
-        self.notices.retain(|known| *known != words);
-        self.notices.push(words);
+    /// Keeps something about a network in mind that a user should know, in place of what was there.
+    fn notice(&mut self, room: RoomId, words: String) {
+        self.forget_notices(room);
+        self.notices.push((room, words));
         let surplus = self.notices.len().saturating_sub(NOTICES_MAX);
         self.notices.drain(..surplus);
+    }
+
+    /// Forgets what was noticed about a network: it holds no more.
+    fn forget_notices(&mut self, room: RoomId) {
+        self.notices.retain(|(about, _)| *about != room);
     }
 
     /// Milliseconds of a clock that only goes forward.

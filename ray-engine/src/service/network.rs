@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Core, Result, duties::Duties, failure, keys::Keys, now, publication::Publication};
+use super::{Core, Result, duties::Duties, failure, keys::Keys, log::last_name, now, publication::Publication};
 use crate::{
     ident::{NetworkName, PeerId, RoomId},
     ledger::{self, Action, EntryId, Inserted, Ledger, VerifiedEntry},
@@ -68,15 +68,14 @@ impl Network {
     }
 
     pub(super) fn standing(&self, me: &PeerId) -> Standing {
-        if let Some(end) = self.ledger.dissolved() {
-            return Standing::Ended(self.name_of(&end.author()));
-        }
-        // The entry that seats this node may be among those that are missing.
-        if self.has(me) || self.damage.is_some() {
+        if self.is_live(me) {
             return Standing::Member;
         }
+        if let Some(end) = self.ledger.dissolved() {
+            return Standing::Ended(last_name(&self.ledger, &end.author()));
+        }
         Standing::Out(match self.ledger.was_removed(me) {
-            Some(removal) => format!("{} removed it", self.name_of(&removal.author())),
+            Some(removal) => format!("{} removed it", last_name(&self.ledger, &removal.author())),
             None => "its seat went to somebody else when two halves of the network met again".to_owned(),
         })
     }
@@ -88,7 +87,8 @@ impl Network {
 
     /// Whether this node takes part.
     pub(super) fn is_live(&self, me: &PeerId) -> bool {
-        self.standing(me) == Standing::Member
+        // The entry that seats this node may be among those that are missing.
+        (self.has(me) || self.damage.is_some()) && self.ledger.dissolved().is_none()
     }
 
     /// Whether this node may decide here, and can.
@@ -134,10 +134,11 @@ impl Core {
             let (ledger, damage) = fold(room, &logged);
             if ledger.is_empty() {
                 tracing::error!(%room, "the beginning of a network's ledger is unreadable; leaving its files alone");
-                self.notices.push(format!(
+                let words = format!(
                     "the history of network {room} cannot be read from this node's disk; restore networks/{room} from a \
                      backup, or move it away and join again"
-                ));
+                );
+                self.notice(room, words);
                 continue;
             }
             let network = self.network_of(ledger, file, damage)?;

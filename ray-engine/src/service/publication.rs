@@ -6,14 +6,11 @@ use std::time::{Duration, Instant};
 use super::{Command, Core, Network, now};
 use crate::{
     ident::{PeerId, RoomId},
-    ledger::{
-        self, EntryId, Mode, SigningKey, VerifiedEntry,
-        epoch::EpochKey,
-    },
+    ledger::{self, EntryId, Mode, SigningKey, VerifiedEntry, epoch::EpochKey},
     mesh::{self, Mesh},
     publish::{
-        self, Announcer, Answers, BlobRef, Candidate, Cover, Draft, Expected, Issued, Publisher, Receipt, Task,
-        blob, seeds,
+        self, Announcer, Answers, BlobRef, Candidate, Cover, Draft, Expected, Issued, Publisher, Receipt, Task, blob,
+        seeds,
     },
     store::{Store, StoreError},
 };
@@ -169,7 +166,8 @@ impl Core {
     pub(super) fn run_publication(&mut self) {
         for room in self.rooms() {
             let now = Instant::now();
-            let due = self.network(room).and_then(|network| network.publication.shelve).is_some_and(|(at, _)| at <= now);
+            let due =
+                self.network(room).and_then(|network| network.publication.shelve).is_some_and(|(at, _)| at <= now);
             if due {
                 self.shelve(room);
             }
@@ -357,13 +355,7 @@ pub(super) async fn find_seeds(announcer: &Announcer, room: RoomId) -> Vec<PeerI
     }
 }
 
-async fn fetch(
-    mesh: &Mesh,
-    room: RoomId,
-    peer: PeerId,
-    blob: BlobRef,
-    epochs: &[EpochKey],
-) -> Option<Vec<Vec<u8>>> {
+async fn fetch(mesh: &Mesh, room: RoomId, peer: PeerId, blob: BlobRef, epochs: &[EpochKey]) -> Option<Vec<Vec<u8>>> {
     let sealed = match publish::fetch(mesh.connect(peer, publish::ALPN), blob, FETCH).await {
         Ok(sealed) => sealed,
         Err(error) => {

@@ -38,7 +38,11 @@ impl Core {
                     // Only a coordinator's word brings back whoever was removed.
                     Mode::Open | Mode::Approval => {
                         let knock = Knock { peer, hostname, after, asked_at: now(), consent };
-                        if self.is_consent(room, &knock) { self.hear_knock(room, knock) } else { Err(JoinRefusal::Invalid) }
+                        if self.is_consent(room, &knock) {
+                            self.hear_knock(room, knock)
+                        } else {
+                            Err(JoinRefusal::Invalid)
+                        }
                     }
                 }
             }

@@ -40,7 +40,8 @@ impl Core {
             TunnelState::Failed { helper_reachable: true, .. } => (HelperState::Connected, None),
             TunnelState::Down | TunnelState::Starting => (HelperState::Idle, None),
         };
-        let mut warnings: Vec<String> = self.conflicts.iter().chain(&self.notices).cloned().collect();
+        let mut warnings: Vec<String> =
+            self.conflicts.iter().chain(self.notices.iter().map(|(_, words)| words)).cloned().collect();
         if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }

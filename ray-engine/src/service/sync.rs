@@ -79,8 +79,7 @@ impl Core {
 
     /// Tells a peer which networks are shared, if that has changed, and lets it use their handles.
     pub(super) fn tell(&mut self, link: &Arc<Link>) {
-        let shared: Vec<_> =
-            self.networks.iter().filter(|network| network.shared_by(&self.me, &link.peer())).collect();
+        let shared: Vec<_> = self.networks.iter().filter(|network| network.shared_by(&self.me, &link.peer())).collect();
         link.set_rx_handles(shared.iter().map(|network| network.handle).collect::<BTreeSet<u16>>());
         let rooms: Vec<RoomId> = shared.iter().map(|network| network.room()).collect();
         let told = self.told.get(&link.peer());

@@ -96,7 +96,7 @@ impl Sync {
         Needs { parents, in_hand, inquire_at: since.saturating_add(INQUIRE_DELAY) }
     }
 
-    /// What a peer should be asked for now, and whether it never mentioned it. Notes when the answer may change with time.
+    /// What a peer should be asked for now, and whether it never mentioned it. Notes when time may change that.
     fn need_of(
         &self,
         peer: &Peer,

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::ledger::{EntryId, Ledger, VerifiedEntry};
 
-/// Picks what to name. The peer ignores what it does not know, so the best names come first: heads of the peer's that are
-/// known here; entries that it would send in vain, as they were refused; then our own heads. If it may not know one of
-/// these, both sides have grown apart, and a sample of older entries finds the place: it is close together near the end
-/// and sparse towards the beginning, so that what is sent twice is at most half of what both have added since.
+/// Picks what to name. The peer ignores what it does not know, so the best names come first: heads of the peer's that
+/// are known here; entries that it would send in vain, as they were refused; then our own heads. If it may not know one
+/// of these, both sides have grown apart, and a sample of older entries finds the place: it is close together near the
+/// end and sparse towards the beginning, so that what is sent twice is at most half of what both have added since.
 ///
 /// `turn` chooses which heads are left out when there are too many.
 pub(super) fn choose(ledger: &Ledger, peer: &Peer, spurned: &Recent, turn: usize) -> Vec<EntryId> {

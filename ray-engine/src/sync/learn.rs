@@ -92,10 +92,11 @@ impl Sync {
     }
 }
 
-/// Messages do not say which Want they answer. A large one is an answer, and so is one that holds what was asked for, or
-/// nothing. A push may come in between; an answer that is taken for one is at worst waited for in vain.
+/// Messages do not say which Want they answer. A large one is an answer, and so is one that holds what was asked for,
+/// or nothing. A push may come in between; an answer that is taken for one is at worst waited for in vain.
 fn receive(peer: &mut Peer, ids: &[EntryId], large: bool) -> Reception {
-    let answers = |asked: &mut Asked| large || asked.is_open() || ids.is_empty() || ids.iter().any(|id| asked.is_for(id));
+    let answers =
+        |asked: &mut Asked| large || asked.is_open() || ids.is_empty() || ids.iter().any(|id| asked.is_for(id));
     if large {
         peer.credit = peer.credit.saturating_sub(1);
     }

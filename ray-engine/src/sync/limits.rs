@@ -3,15 +3,15 @@
 use super::Millis;
 use crate::ledger::limits::{ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX, PARENTS_MAX, PENDING_ENTRIES_MAX};
 
-/// Heads in one message, and heads that are remembered of a peer. A ledger has a few, and one for each part of a network
-/// that is split into very many; of more than these a message names others each time.
+/// Heads in one message, and heads that are remembered of a peer. A ledger has a few, and many only when very many
+/// members act in the same moment; of more than these a message names others each time.
 pub const HEADS_MAX: usize = 512;
 /// Ids under `have` in one Want.
 pub const HAVE_MAX: usize = 512;
 /// Ids of missing parents in one Want. An entry misses at most sixteen.
 pub const IDS_MAX: usize = 256;
-/// Entries that are sent without having been asked for. More are announced, so that whoever has them already is not sent
-/// them once by each peer.
+/// Entries that are sent without having been asked for. More are announced, so that whoever has them already is not
+/// sent them once by each peer.
 pub const PUSH_ENTRIES_MAX: usize = 32;
 /// Linked members up to which others' entries are passed on unasked. In a larger mesh nearly everybody hears the author
 /// itself, and the rest hears the heads.
@@ -79,8 +79,8 @@ pub(super) const HAVE_SAMPLE_MAX: usize = 2 * (ENTRIES_MAX.ilog2() as usize + 1)
 const _: () = assert!(IDS_MAX >= PARENTS_MAX && IDS_MAX <= ANSWER_ENTRIES_MAX);
 const _: () = assert!(PUSH_ENTRIES_MAX < ANSWER_ENTRIES_MAX && ANSWER_ENTRIES_MAX <= PENDING_ENTRIES_MAX);
 const _: () = assert!(HAVE_COMMON_MAX + HAVE_SPURNED_MAX + HAVE_SAMPLE_MAX <= HAVE_MAX / 2);
-const _: () = assert!(ANSWER_BYTES.burst as usize >= ANSWER_ENTRIES_MAX * ENTRY_BYTES_MAX);
-const _: () = assert!(WANTS.burst as usize * ANSWER_ENTRIES_MAX >= ENTRIES_MAX);
+const _: () = assert!(ANSWER_BYTES.burst >= (ANSWER_ENTRIES_MAX * ENTRY_BYTES_MAX) as u64);
+const _: () = assert!(WANTS.burst >= (ENTRIES_MAX / ANSWER_ENTRIES_MAX) as u64);
 const _: () = assert!(REPEAT_HEADS / ANNOUNCE_DELAY >= 1 && 1000 / ANNOUNCE_DELAY < ANNOUNCEMENTS.per_second);
 const _: () = assert!(STAGGER < HEDGE_DELAY && HEDGE_DELAY < ANSWER_TIMEOUT);
 const _: () = assert!(WANTS.burst / WANTS.per_second * 1000 <= BUDGET_MEMORY);

@@ -1,13 +1,13 @@
 //! How members bring each other's ledgers level: who is told what, who is asked for what, what is accepted. Layer 2: no
 //! IO, no clock, no randomness.
 //!
-//! One [`Sync`] serves one network. The caller feeds it what happened as an [`Event`], does what the [`Action`]s say, and
-//! calls again with [`Event::Tick`] no later than [`Sync::wake_at`].
+//! One [`Sync`] serves one network. The caller feeds it what happened as an [`Event`], does what the [`Action`]s say,
+//! and calls again with [`Event::Tick`] no later than [`Sync::wake_at`].
 //!
 //! Members tell each other their heads: when a link comes up, soon after they grew, and every minute, so that a lost
 //! message costs a minute at most. A member that hears of an unknown head, or holds an entry whose parent is missing,
-//! *wants*: it names what it has, and one peer answers with what lies beyond. New entries are sent unasked when they are
-//! few.
+//! *wants*: it names what it has, and one peer answers with what lies beyond. New entries are sent unasked when they
+//! are few.
 //!
 //! A peer may withhold, lie, and flood. So: whoever failed is asked after everybody else, and ever more rarely; a need
 //! that one peer does not meet goes to the next; what was not asked for has a budget, and so have the answers that a
@@ -69,7 +69,7 @@ pub enum Event {
         entries: Vec<Vec<u8>>,
         more: bool,
     },
-    /// The ledger took these in, and they are durable. Also for entries of our own. None is possible: all of what was to
+    /// The ledger took these in, and they are durable. Also for entries of our own. There may be none: all that was to
     /// be taken waits for parents, or was refused.
     Grew {
         entries: Vec<EntryId>,

@@ -100,8 +100,12 @@ impl Sync {
                 continue;
             }
             let removal = |entry: &&VerifiedEntry| *entry.action() == ledger::Action::Remove { member: *id };
-            let entries: Vec<Vec<u8>> =
-                grown.iter().filter_map(|id| ledger.get(id)).filter(removal).map(|entry| entry.bytes().to_vec()).collect();
+            let entries: Vec<Vec<u8>> = grown
+                .iter()
+                .filter_map(|id| ledger.get(id))
+                .filter(removal)
+                .map(|entry| entry.bytes().to_vec())
+                .collect();
             if !entries.is_empty() {
                 actions.push(Action::Send { peer: *id, message: Message::Entries { entries, more: false } });
             }

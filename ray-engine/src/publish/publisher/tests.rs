@@ -85,10 +85,27 @@ fn a_change_does_not_shorten_the_back_off() {
         publisher.published(false, now);
         let due = publisher.wake_at().unwrap();
         publisher.changed(now);
-        publisher.changed(due - 1);
-        assert!(publisher.wake_at().unwrap() >= due);
+        assert_eq!(publisher.wake_at(), Some(due));
         now = publisher.wake_at().unwrap();
     }
+}
+
+#[test]
+fn tries_again_soon_when_a_member_is_linked_after_failures() {
+    let mut publisher = coordinator(0);
+    publisher.linked(false, 0);
+    let mut now = 0;
+    while now < 300 * MINUTE {
+        now = publisher.wake_at().unwrap();
+        while let Some(task) = publisher.next(now) {
+            match task {
+                Task::Publish => publisher.published(false, now),
+                Task::LookUp => publisher.looked_up(now),
+            }
+        }
+    }
+    publisher.linked(true, now + MINUTE);
+    assert_eq!(publisher.wake_at(), Some(now + MINUTE + 10_000));
 }
 
 #[test]

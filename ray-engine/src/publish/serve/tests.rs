@@ -2,7 +2,10 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use iroh::{Endpoint, EndpointAddr, RelayMode, endpoint::presets};
+use iroh::{
+    Endpoint, EndpointAddr, RelayMode,
+    endpoint::{ConnectionError, presets},
+};
 use iroh_blobs::{
     get::fsm::{self, AtBlobContent, ConnectedNext, RequestCounters},
     protocol::ChunkRangesSeq,
@@ -41,6 +44,15 @@ async fn a_stranger_gets_one_answer_for_what_is_here_and_what_is_not() {
     assert!(answers[0].is_err(), "{answers:?}");
     server.shelf.remove(ROOM);
     assert_eq!(server.ask(&stranger, GetRequest::blob(Hash::from_bytes([5; 32]))).await, answers[0]);
+}
+
+#[tokio::test]
+async fn a_stranger_is_turned_away_before_it_asks_and_holds_no_place() {
+    let (server, stranger, member) = (Server::start().await, endpoint().await, endpoint().await);
+    server.shelf.put(ROOM, &blob(10), [id(&member)].into());
+    let _held = server.shelf.readers.acquire_many(u32::try_from(READERS_MAX).unwrap()).await.unwrap();
+    let connection = server.connect(&stranger).await.unwrap();
+    assert_eq!(closed(&connection).await, Some(STRANGER));
 }
 
 #[tokio::test]
@@ -84,8 +96,9 @@ async fn a_member_that_was_removed_gets_nothing_more() {
     server.shelf.put(ROOM, &blob, [id(&reader), id(&other)].into());
     let connection = server.connect(&reader).await.unwrap();
     server.shelf.replace_readers(ROOM, [id(&other)].into());
-    let after = fetch(async { Ok::<_, FetchError>(connection) }, blob.reference(), SOON).await;
-    assert_eq!(after, Err(FetchError::Refused));
+    let request = GetRequest::blob(Hash::from_bytes(blob.reference().hash));
+    assert!(begin(connection.clone(), request).await.is_err());
+    assert_eq!(closed(&connection).await, Some(STRANGER));
     assert!(server.fetch(&reader, blob.reference()).await.is_err());
     assert!(server.fetch(&other, blob.reference()).await.is_ok());
 }
@@ -101,8 +114,7 @@ async fn a_member_that_is_removed_while_it_reads_is_cut_off() {
     let (_unread, len) = begin(connection.clone(), request).await.unwrap();
     assert_eq!(len, u64::from(blob.reference().len));
     server.shelf.replace_readers(ROOM, BTreeSet::new());
-    let closed = timeout(SOON, connection.closed()).await.expect("the connection is cut");
-    assert!(format!("{closed:?}").contains("error_code: 1"), "{closed:?}");
+    assert_eq!(closed(&connection).await, Some(STRANGER));
 }
 
 #[tokio::test]
@@ -187,6 +199,14 @@ impl Server {
             // A refused connection may be noticed at any step.
             Err(error) => Err(connection.close_reason().map_or(error, |closed| format!("{closed:?}"))),
         }
+    }
+}
+
+/// The code that the other end closes the connection with.
+async fn closed(connection: &Connection) -> Option<VarInt> {
+    match timeout(SOON, connection.closed()).await.expect("the connection is closed") {
+        ConnectionError::ApplicationClosed(close) => Some(close.error_code),
+        _ => None,
     }
 }
 

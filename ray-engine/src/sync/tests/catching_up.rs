@@ -3,10 +3,14 @@
 use super::{world::World, *};
 
 #[test]
-fn a_node_that_was_away_for_a_thousand_entries_catches_up_from_one_plain_member() {
-    let old = network(3);
+fn a_node_that_was_away_for_a_thousand_entries_and_two_rotations_catches_up_from_one_plain_member() {
+    let old = network(5);
     let mut new = old.clone();
-    grow(&mut new, 1, 1234);
+    for gone in [4, 5] {
+        grow(&mut new, usize::from(gone), 615);
+        add(&mut new, 1, ledger::Action::Remove { member: id(gone) });
+        add(&mut new, 1, ledger::Action::RotateEpoch { commitment: [gone; 32] });
+    }
     // Node 1, the coordinator, is not linked.
     let mut world = World::new(vec![new.clone(), new.clone(), old], 1);
     world.link(2, 3);
@@ -14,15 +18,16 @@ fn a_node_that_was_away_for_a_thousand_entries_catches_up_from_one_plain_member(
     assert_eq!(world.received(3), 1234);
     assert_eq!(world.received(2), 0);
     assert_eq!(world.wants, 3);
+    assert_eq!(world.node(3).ledger.roster().epoch.as_ref().map(|epoch| epoch.commitment), Some([5; 32]));
 }
 
 #[test]
 fn two_halves_that_grew_apart_send_each_other_little_that_is_known() {
-    let mut base = network(2);
+    let mut base = coordinators(2);
     grow(&mut base, 1, 2000);
     let (mut left, mut right) = (base.clone(), base);
     grow(&mut left, 2, 300);
-    grow(&mut right, 3, 300);
+    grow_by(2, &mut right, 3, 300);
     let mut world = World::new(vec![left, right], 1);
     world.link(1, 2);
     world.level(3000);
@@ -63,10 +68,9 @@ fn a_lost_announcement_costs_a_minute() {
 #[test]
 fn nodes_come_level_though_messages_are_lost_doubled_and_reordered() {
     for seed in 0..12 {
-        let base = network(4);
-        let mut ledgers = vec![base.clone(); 4];
-        for (salt, ledger) in (1..).zip(&mut ledgers) {
-            grow(ledger, salt, salt * 7 % 5 * 60);
+        let mut ledgers = vec![coordinators(4); 4];
+        for (node, ledger) in (1u8..).zip(&mut ledgers) {
+            grow_by(node, ledger, 1, usize::from(node) * 7 % 5 * 60);
         }
         let mut world = World::new(ledgers, seed);
         (world.lost, world.doubled, world.delay_max) = (30, 20, 3000);
@@ -119,13 +123,17 @@ fn a_link_that_breaks_in_the_middle_is_gone_on_with_elsewhere_at_once() {
 
 #[test]
 fn hundreds_of_concurrent_heads_come_level() {
-    let base = network(2);
-    let mut many = base.clone();
-    for number in 0..700 {
-        let mut alone = base.clone();
-        many.insert(add(&mut alone, 1, mint(1, number)));
+    let mut base = network(2);
+    let crowd: Vec<SigningKey> = (0..700u64).map(|number| secret(number + 1000)).collect();
+    for (number, key) in crowd.iter().enumerate() {
+        let member = PeerId(key.verifying_key().to_bytes());
+        add(&mut base, 1, ledger::Action::Admit { member, hostname: host(&format!("crowd-{number}")) });
     }
-    // A ledger may refuse to hold that many of one author; whatever it holds must arrive.
+    let mut many = base.clone();
+    for key in &crowd {
+        many.insert(base.author(key, ledger::Action::Leave, NOW).unwrap());
+    }
+    assert_eq!(many.heads().len(), 700);
     let mut world = World::new(vec![many, base], 1);
     world.link(1, 2);
     world.level(10 * REPEAT_HEADS);

@@ -138,7 +138,7 @@ fn an_entry_that_the_ledger_refuses_is_asked_for_once() {
     // The second genesis of one network key is such an entry.
     let (_, second) = Ledger::found(&key(200), &key(3), "home".parse().unwrap(), host("other"), NOW);
     assert_eq!(wants(&node.hear(3, &[second.id()], T)), [id(3)]);
-    assert_eq!(wants(&node.get(3, &[second.clone()], false, T + 1)), []);
+    assert_eq!(wants(&node.get(3, std::slice::from_ref(&second), false, T + 1)), []);
     node.tick(T + 1 + SETTLE);
     grow(&mut source, 1, 1);
     node.hear(3, &[second.id()], T + 600_000);
@@ -219,7 +219,7 @@ fn a_flood_of_entries_costs_its_budget_and_known_ones_cost_none() {
 #[test]
 fn wants_beyond_the_budget_are_dropped_until_time_has_passed() {
     let mut ledger = network(2);
-    grow(&mut ledger, 1, ANSWER_ENTRIES_MAX as u32);
+    grow(&mut ledger, 1, ANSWER_ENTRIES_MAX);
     let mut node = Node::new(1, ledger.clone());
     node.link(2, &ledger.heads(), T);
     let everything = Event::Want { peer: id(2), have: vec![], ids: vec![] };
@@ -264,7 +264,7 @@ fn push(peer: u8, entry: &VerifiedEntry) -> Event {
 }
 
 /// The last of `members` nodes, linked to all others and level with them; and a ledger that is `ahead` of it by these.
-fn behind(members: u8, ahead: u32) -> (Node, Ledger, Vec<VerifiedEntry>) {
+fn behind(members: u8, ahead: usize) -> (Node, Ledger, Vec<VerifiedEntry>) {
     let mut ledger = network(members + 1);
     let mut node = Node::new(members + 1, ledger.clone());
     (1..=members).for_each(|peer| assert_eq!(node.link(peer, &ledger.heads(), T), []));

@@ -123,20 +123,35 @@ fn network(members: u8) -> Ledger {
     ledger
 }
 
-/// Lets the founder make `count` entries, and returns them. `salt` tells them from other ones.
-fn grow(ledger: &mut Ledger, salt: u32, count: u32) -> Vec<VerifiedEntry> {
-    (0..count).map(|number| add(ledger, 1, mint(salt, number))).collect()
+/// As [`network`], of coordinators only.
+fn coordinators(members: u8) -> Ledger {
+    let mut ledger = network(members);
+    for number in 2..=members {
+        add(&mut ledger, 1, ledger::Action::Grant { member: id(number) });
+    }
+    ledger
 }
 
-fn mint(salt: u32, number: u32) -> ledger::Action {
+/// Lets the founder make `count` entries, and returns them. `salt` tells them from other ones.
+fn grow(ledger: &mut Ledger, salt: usize, count: usize) -> Vec<VerifiedEntry> {
+    grow_by(1, ledger, salt, count)
+}
+
+fn grow_by(author: u8, ledger: &mut Ledger, salt: usize, count: usize) -> Vec<VerifiedEntry> {
+    (0..count).map(|number| add(ledger, author, mint(salt, number))).collect()
+}
+
+fn mint(salt: usize, number: usize) -> ledger::Action {
     let mut invite = [0; 32];
-    invite[..4].copy_from_slice(&salt.to_le_bytes());
-    invite[4..8].copy_from_slice(&number.to_le_bytes());
-    ledger::Action::MintInvite { invite: InviteKey(invite), uses: 1, expires: UnixTime(NOW.0 + 3600), hostname: None }
+    invite[..8].copy_from_slice(&salt.to_le_bytes());
+    invite[8..16].copy_from_slice(&number.to_le_bytes());
+    ledger::Action::MintInvite { invite: InviteKey(invite), uses: 1, expires: UnixTime(2 * NOW.0), hostname: None }
 }
 
 fn add(ledger: &mut Ledger, author: u8, action: ledger::Action) -> VerifiedEntry {
-    let entry = ledger.author(&key(author), action, NOW).unwrap();
+    // Slowly enough for the quota of an hour.
+    let now = UnixTime(NOW.0 + 10 * u64::try_from(ledger.len()).unwrap());
+    let entry = ledger.author(&key(author), action, now).unwrap();
     assert_eq!(ledger.insert(entry.clone()), Inserted::New { entries: vec![entry.id()] });
     entry
 }
@@ -146,7 +161,13 @@ fn ids(entries: &[VerifiedEntry]) -> Vec<EntryId> {
 }
 
 fn key(number: u8) -> SigningKey {
-    SigningKey::from_bytes(&[number; 32])
+    secret(u64::from(number))
+}
+
+fn secret(number: u64) -> SigningKey {
+    let mut secret = [3; 32];
+    secret[..8].copy_from_slice(&number.to_le_bytes());
+    SigningKey::from_bytes(&secret)
 }
 
 fn id(number: u8) -> PeerId {

@@ -52,7 +52,7 @@ fn others_entries_are_sent_on_in_a_small_mesh_and_not_back() {
     let mut source = network(4);
     let mut node = Node::new(2, source.clone());
     [1, 3, 4].into_iter().for_each(|peer| drop(node.link(peer, &source.heads(), T)));
-    let entries = grow(&mut source, 1, PUSH_ENTRIES_MAX as u32);
+    let entries = grow(&mut source, 1, PUSH_ENTRIES_MAX);
     let sent = sent(&node.get(1, &entries, false, T));
     assert_eq!(sent.into_iter().map(|(peer, ..)| peer).collect::<Vec<_>>().len(), 2);
     let again = node.get(3, &entries, false, T);
@@ -78,8 +78,8 @@ fn many_growths_are_announced_once() {
     let mut node = Node::new(1, ledger.clone());
     node.link(2, &ledger.heads(), T);
     for salt in 0..10 {
-        let entries = ids(&grow(&mut node.ledger, salt, PUSH_ENTRIES_MAX as u32 + 1));
-        assert_eq!(node.obey(Event::Grew { entries }, T + u64::from(salt)), []);
+        let entries = ids(&grow(&mut node.ledger, salt, PUSH_ENTRIES_MAX + 1));
+        assert_eq!(node.obey(Event::Grew { entries }, T + u64::try_from(salt).unwrap()), []);
     }
     assert_eq!(node.sync.wake_at(), Some(T + ANNOUNCE_DELAY));
     assert_eq!(told(&node.tick(T + ANNOUNCE_DELAY)), [id(2)]);
@@ -165,7 +165,7 @@ fn the_end_of_a_network_reaches_every_member() {
 fn a_want_is_answered_with_named_entries_first_and_says_when_there_is_more() {
     let mut ledger = network(2);
     let early = ledger.heads();
-    let entries = grow(&mut ledger, 1, ANSWER_ENTRIES_MAX as u32 + 10);
+    let entries = grow(&mut ledger, 1, ANSWER_ENTRIES_MAX + 10);
     let mut node = Node::new(1, ledger.clone());
     node.link(2, &early, T);
     let last = entries.last().unwrap();

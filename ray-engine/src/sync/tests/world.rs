@@ -65,7 +65,8 @@ impl World {
 
     pub(super) fn unlink(&mut self, one: u8, other: u8) {
         self.links.retain(|link| *link != (one, other));
-        self.flying.retain(|flying| (flying.from, flying.to) != (one, other) && (flying.to, flying.from) != (one, other));
+        self.flying
+            .retain(|flying| (flying.from, flying.to) != (one, other) && (flying.to, flying.from) != (one, other));
         self.feed(one, Event::Unlinked { peer: id(other) });
         self.feed(other, Event::Unlinked { peer: id(one) });
     }
