@@ -412,8 +412,12 @@ impl Ledger {
 
     /// Whether the ledger has room for an entry of this author.
     fn check_room(&self, past: &View, author: &PeerId) -> Result<(), Refusal> {
+        self.check_room_at(self.len(), past, author)
+    }
+
+    fn check_room_at(&self, length: usize, past: &View, author: &PeerId) -> Result<(), Refusal> {
         let reserved = if past.roster().is_coordinator(author) { 0 } else { ENTRIES_RESERVED };
-        if self.len() >= ENTRIES_MAX - reserved { Err(Refusal::LedgerFull) } else { Ok(()) }
+        if length >= ENTRIES_MAX - reserved { Err(Refusal::LedgerFull) } else { Ok(()) }
     }
 
     /// All heads, or as many as an entry may name.

@@ -57,7 +57,7 @@ impl Sync {
         wake.at(self.settled_at);
         let mut best: Option<(Rank, PeerId, Asked)> = None;
         for (id, peer) in &self.peers {
-            if peer.asked.is_some() || peer.answer.is_some() || !admits(ledger, id, peer) {
+            if peer.asked.is_some() || !admits(ledger, id, peer) {
                 continue;
             }
             let Some((asked, silent)) = self.need_of(peer, &needs, ledger, now, &mut wake) else { continue };

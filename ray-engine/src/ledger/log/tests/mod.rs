@@ -14,7 +14,6 @@ mod anywhere;
 mod authority;
 mod coordinators;
 mod exchange;
-mod fold;
 mod forks;
 mod invites;
 mod order;
@@ -69,6 +68,13 @@ fn put(ledger: &mut Ledger, author: &SigningKey, action: Action, parents: &[Entr
     let entry = force(ledger, author, action, parents);
     assert!(matches!(ledger.insert(entry.clone()), Inserted::New { .. }));
     entry.id()
+}
+
+/// As [`put`], on top of all that is known.
+#[track_caller]
+fn put_last(ledger: &mut Ledger, author: &SigningKey, action: Action) -> EntryId {
+    let heads = ledger.heads();
+    put(ledger, author, action, &heads)
 }
 
 /// That neither the author's own ledger signs it, nor anybody's takes it.
