@@ -12,7 +12,10 @@ fn an_open_network_lets_in_whoever_knows_its_room_id_and_a_closed_one_does_not()
     let room = ray(&lab, "n1", &["create", "home", "--open"])["room_id"].as_str().unwrap().to_owned();
     found_by(&lab, "n3", &room);
     let joined = ray(&lab, "n2", &["join", &room]);
-    assert_eq!((&joined["waiting"], &joined["name"], &joined["seated_by"]), (&false.into(), &"home".into(), &"n1".into()));
+    assert_eq!(
+        (&joined["waiting"], &joined["name"], &joined["seated_by"]),
+        (&false.into(), &"home".into(), &"n1".into())
+    );
     assert_eq!(names(&agree(&lab, &["n1", "n2"], "home")), ["n1", "n2"]);
 
     ray(&lab, "n1", &["network", "mode", "closed", "home"]);

@@ -1,6 +1,8 @@
 //! What outsiders learn: nothing.
 
-use crate::support::{Lab, PATIENCE, hosts, id, invite, known, network_in, ray, roster, state_file, status, tool, until};
+use crate::support::{
+    Lab, PATIENCE, hosts, id, invite, known, network_in, ray, roster, state_file, status, tool, until,
+};
 use serde_json::Value;
 
 #[test]
@@ -62,11 +64,14 @@ fn a_new_network_key_is_followed_by_all_and_found_by_joiners() {
     let discovery = rekeyed["discovery_key"].as_str().unwrap().to_owned();
     assert_ne!(discovery, room);
     for node in ["n1", "n2", "n3"] {
-        until(PATIENCE, &format!("{node} follows"), || known(&lab, node, "home")["publication"]["discovery_key"] == *discovery);
+        until(PATIENCE, &format!("{node} follows"), || {
+            known(&lab, node, "home")["publication"]["discovery_key"] == *discovery
+        });
     }
     let key = |node: &str| state_file(&lab, node, &format!("networks/{room}/network.key"));
     until(PATIENCE, "n2 has the new key", || {
-        known(&lab, "n2", "home")["publication"]["publisher"] == true && key("n2").first_chunk::<32>() == key("n1").first_chunk()
+        known(&lab, "n2", "home")["publication"]["publisher"] == true
+            && key("n2").first_chunk::<32>() == key("n1").first_chunk()
     });
     assert!(key("n3").is_empty(), "a plain member has the network key");
     joins_by(&lab, "n4", &discovery);

@@ -41,7 +41,9 @@ fn traffic_of_a_removed_node_stops_in_5_s_and_other_networks_with_it_go_on() {
     }
     for node in ["n1", "n2", "n3"] {
         let left = FELT.saturating_sub(kicked.elapsed());
-        until(left, &format!("{node} knows that n4 is out"), || names(&roster(&lab, node, "home")) == ["n1", "n2", "n3"]);
+        until(left, &format!("{node} knows that n4 is out"), || {
+            names(&roster(&lab, node, "home")) == ["n1", "n2", "n3"]
+        });
         assert_eq!(resolved(&lab, node, "n4.home.ray"), "", "{node} still has the name");
     }
     assert!(!pings(&lab, "n1", &removed) && !pings(&lab, "n4", &first), "it came back");

@@ -72,7 +72,9 @@ fn of_two_coordinators_who_dismiss_each_other_in_a_split_the_senior_one_stands()
     }
     agree(&lab, &["n1", "n2", "n3", "n4"], "home");
     let revocations = told(&lab, "n4", "home", "revoke");
-    let of = |author: &str| revocations.iter().find(|entry| entry["author"] == author).unwrap_or_else(|| panic!("{revocations:?}"));
+    let of = |author: &str| {
+        revocations.iter().find(|entry| entry["author"] == author).unwrap_or_else(|| panic!("{revocations:?}"))
+    };
     assert_eq!(of("n3")["effect"], "counted");
     assert_eq!(of("n2")["effect"], "none", "{revocations:?}");
     assert!(of("n2")["reason"].is_string());
