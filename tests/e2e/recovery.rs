@@ -5,8 +5,8 @@ use std::time::Duration;
 use ray_tests::lab::{LabConfig, Process};
 
 use crate::support::{
-    PATIENCE, agree, all_online, hosts, invite, known, names, network_in, phantom, ray, roster, start, state_file,
-    until,
+    PATIENCE, agree, all_online, hosts, invite, known, member, names, network_in, phantom, ray, roster, start,
+    state_file, until,
 };
 
 /// Members of the large network that do not exist as hosts.
@@ -53,9 +53,10 @@ fn a_network_of_300_is_joined_and_caught_up_with_by_real_nodes() {
         (config.node(host).engine, config.node(host).helper) = (false, false);
     }
     let lab = network_in(start(config), 3);
-    // Members that let in, in turns; each grants one address so many.
-    let code = invite(&lab, "n1", &["home", "--reusable"]);
     lab.stop_process("n3", Some(Process::Engine)).unwrap();
+    until(PATIENCE, "n1 sees n3 no more", || member(&lab, "n1", "n3")["state"] != "online");
+    // It names those who are there, and both let in.
+    let code = invite(&lab, "n1", &["home", "--reusable"]);
 
     let half = (SIMULATED / 2).to_string();
     let spawn = |host: &str, prefix: &str| {
