@@ -3,7 +3,7 @@
 use ray_tests::lab::{Exec, Lab};
 use serde_json::Value;
 
-use crate::support::{PATIENCE, address, invite, network, open, pings, ray, refused, status, tool, until};
+use crate::support::{PATIENCE, address, invite, network, pings, ray, refused, until};
 
 const PORT: u16 = 8000;
 /// A connection that is let through is there in a few milliseconds; one that is not waits for seconds.
@@ -85,27 +85,6 @@ fn connects(lab: &Lab, from: &str, to: &str) -> bool {
     lab.exec(from, &["timeout", IN_VAIN_S, "bash", "-c", &knock]).unwrap().code() == 0
 }
 
-#[test]
-fn rules_outlive_the_engine_and_what_is_damaged_lets_nothing_pass() {
-    let lab = network(2);
-    let n2 = address(&lab, "n1", "n2", "v4");
-    let _page = serve(&lab, "n2", &n2);
-    open(&lab, "n2", PORT);
-    restart(&lab, "n2", "true");
-    assert!(connects(&lab, "n1", &n2));
-
-    restart(&lab, "n2", "sed -i 's/8000/8001/' /var/lib/rayfish/firewall");
-    assert!(!connects(&lab, "n1", &n2) && !pings(&lab, "n1", &n2));
-    let shown = ray(&lab, "n2", &["firewall", "show"]);
-    assert_eq!((&shown["default_in"], &shown["default_out"]), (&"deny".into(), &"deny".into()), "{shown}");
-    assert_eq!(shown["rules"], Value::Array(vec![]));
-    let warned = |lab: &Lab| status(lab, "n2")["warnings"].to_string().contains("firewall.damaged");
-    assert!(warned(&lab));
-    let kept = lab.exec("n2", &["grep", "-c", "8001", "/var/lib/rayfish/firewall.damaged"]).unwrap();
-    assert_eq!(kept.code(), 0, "the damaged file is gone");
-    restart(&lab, "n2", "true");
-    assert!(warned(&lab) && !pings(&lab, "n1", &n2), "the next start takes it for a fresh installation");
-    ray(&lab, "n2", &["firewall", "default", "out", "allow"]);
-    ray(&lab, "n2", &["firewall", "add", "in", "allow", "icmp"]);
-    assert!(!warned(&lab) && pings(&lab, "n1", &n2));
+fn rules(lab: &Lab, node: &str) -> Vec<Value> {
+    ray(lab, node, &["firewall", "show"])["rules"].as_array().cloned().unwrap_or_default()
 }

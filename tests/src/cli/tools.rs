@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     lab::LabError,
-    tool::{ToolError, bulk, dns, flood, hold, http, ping, ps, reach, rogue, udp},
+    tool::{ToolError, blob, bulk, dns, flood, hold, http, ping, ps, reach, rogue, stranger, swarm, udp},
 };
 
 /// How long one echo may take.
@@ -51,9 +51,9 @@ pub(super) fn run(tool: Tool) -> u8 {
             shown(bulk::send(target, bytes, answer), |report| print_json(report).map(|()| 0))
         }
         // Whoever stops reading has seen enough.
-        Tool::TcpHold { target } => shown(hold::hold(target, |count| drop(print(&count.to_string()))), |ended| {
-            print(ended).map(|()| 1)
-        }),
+        Tool::TcpHold { target } => {
+            shown(hold::hold(target, |count| drop(print(&count.to_string()))), |ended| print(ended).map(|()| 1))
+        }
         Tool::UdpFlood { target, echo, flows } => {
             shown(flood::flood(target, echo, flows), |report| print_json(report).map(|()| 0))
         }
@@ -64,6 +64,18 @@ pub(super) fn run(tool: Tool) -> u8 {
         },
         Tool::Rogue { key, victim, own, theirs, other } => {
             shown(rogue::run(&key, &victim, own, theirs, other), |report| print_json(report).map(|()| 0))
+        }
+        Tool::Record { discovery_key } => {
+            shown(blob::record(&discovery_key), |record| print_json(record).map(|()| u8::from(record.is_none())))
+        }
+        Tool::Blob { member, hash, len, key } => shown(blob::fetch(key.as_deref(), &member, &hash, len), |fetched| {
+            print_json(fetched).map(|()| u8::from(fetched.blob.is_none()))
+        }),
+        Tool::Stranger { victim, room, invite, blob, len } => {
+            shown(stranger::run(&victim, &room, &invite, &blob, len), |report| print_json(report).map(|()| 0))
+        }
+        Tool::Swarm { code, count, prefix } => {
+            shown(swarm::run(&code, count, &prefix), |report| print_json(report).map(|()| 0))
         }
         Tool::Ps { json } => shown(ps::list(), |list| {
             if json {
