@@ -3,6 +3,7 @@
 //! Every entry in the set has its parents in the set, and stands by its own past. What the whole adds up to is evaluated when
 //! it is asked for and kept; an entry that comes last is added to it, any other makes it be evaluated anew.
 
+mod adopt;
 mod author;
 mod insert;
 #[cfg(test)]

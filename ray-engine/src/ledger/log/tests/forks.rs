@@ -50,6 +50,45 @@ fn what_builds_on_a_third_one_may_come_first() {
 }
 
 #[test]
+fn whoever_builds_on_what_a_forker_built_on_a_third_one_builds_on_that_too() {
+    let (ledger, forks) = forked(3);
+    let mut other = two();
+    take(&mut other, &forks[2]);
+    let next = force(&other, &bob(), rename(&bob(), "next"), &other.heads());
+    take(&mut other, &next);
+    let last = force(&other, &bob(), rename(&bob(), "last"), &other.heads());
+    take(&mut other, &last);
+    let names = other.author(&alice(), admit(&dave(), "dave"), NOW).unwrap();
+    assert_eq!(names.parents(), [last.id()]);
+    let expected = [&forks[2], &next, &last, &names].map(|entry| entry.id());
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut ledger = ledger.clone();
+        let mut inserted: Vec<Inserted> =
+            order.map(|number| ledger.insert([&next, &last, &names][number].clone())).to_vec();
+        assert_eq!(inserted.pop(), Some(Inserted::New { entries: expected.to_vec() }), "{order:?}");
+        assert_eq!(inserted, [Inserted::Pending, Inserted::Pending], "{order:?}");
+        assert_eq!(ledger.pending_len(), 0);
+    }
+}
+
+#[test]
+fn what_waited_and_comes_again_is_taken_once() {
+    let (mut ledger, forks) = forked(3);
+    let mut other = two();
+    take(&mut other, &forks[2]);
+    // Dave has no seat yet where his word arrives first, and then he has one.
+    let admitted = other.author(&alice(), admit(&dave(), "dave"), NOW).unwrap();
+    take(&mut other, &admitted);
+    let word = other.author(&dave(), rename(&dave(), "web"), NOW).unwrap();
+    assert_eq!(ledger.insert(word.clone()), Inserted::Pending);
+    assert_eq!(ledger.insert(word.clone()), Inserted::Pending);
+    assert!(matches!(ledger.insert(admitted), Inserted::New { entries } if entries.len() == 3));
+    assert_eq!(ledger.insert(word), Inserted::Known);
+    assert_eq!(ledger.len(), ledger.entries().count());
+    assert_eq!(ledger.pending_len(), 0);
+}
+
+#[test]
 fn a_flood_of_forks_takes_no_more_than_its_place() {
     let (mut ledger, forks) = forked(FORKS_ASIDE_MAX + 10);
     assert_eq!((ledger.len(), ledger.pending_len()), (4, FORKS_ASIDE_MAX));
