@@ -79,29 +79,25 @@ impl Ledger {
         placed
     }
 
-    /// An entry that waits for this one, or for one that waits for it, and makes it part of the ledger. It waits no more.
+    /// This entry, or one that waits for it, if it waits no more because it makes what it is built on part of the ledger.
     pub(super) fn adopter_above(&mut self, id: &EntryId) -> Option<VerifiedEntry> {
         if self.aside.len() == 0 {
             return None;
         }
         let mut open = VecDeque::from([*id]);
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeSet::from([*id]);
         let mut tried = 0;
         while let Some(id) = open.pop_front() {
-            for child in self.pending.children(&id) {
-                if !seen.insert(child) {
-                    continue;
-                }
-                open.push_back(child);
-                let Some(entry) = self.pending.get(&child) else { continue };
+            if let Some(entry) = self.pending.get(&id) {
                 if self.adoptable(entry).is_some() {
-                    return self.pending.take(&child);
+                    return self.pending.take(&id);
                 }
                 tried += 1;
-                if tried == ADOPTERS_MAX {
+                if tried > ADOPTERS_MAX {
                     return None;
                 }
             }
+            open.extend(self.pending.children(&id).into_iter().filter(|child| seen.insert(*child)));
         }
         None
     }

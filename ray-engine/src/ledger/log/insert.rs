@@ -62,7 +62,11 @@ impl Ledger {
         loop {
             let next = if let Some(parent) = stirred.get(done).copied() {
                 done += 1;
-                self.pending.release(&parent)
+                let waiting = self.pending.children(&parent);
+                let ready = self.pending.release(&parent);
+                // A seat that came now gives its holder a say.
+                held.extend(waiting.into_iter().filter(|child| self.pending.get(child).is_some()));
+                ready
             } else if let Some(parent) = held.last() {
                 let adopter = self.adopter_above(parent);
                 if adopter.is_none() {
