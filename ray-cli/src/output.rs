@@ -24,6 +24,8 @@ pub(crate) enum Role {
     Bad,
     Dim,
     Name,
+    /// Black on white whatever the terminal's own colours, for a machine's eye.
+    Code,
 }
 
 /// Turns roles into terminal colours, or into nothing.
@@ -45,6 +47,7 @@ impl Palette {
             Role::Bad => "31",
             Role::Dim => "2",
             Role::Name => "1",
+            Role::Code => "30;47",
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }

@@ -27,6 +27,10 @@ const MTU_MAX: u16 = 1400;
 pub struct Config {
     pub relays: Servers,
     pub discovery: Servers,
+    /// Pkarr servers for the records of networks.
+    pub publication: Servers,
+    /// Nodes to enter the Mainline DHT by, as `host:port`.
+    pub dht: Dht,
     /// Underlay addresses to advertise besides those that are found.
     pub external_addrs: Vec<SocketAddr>,
     /// UDP port of the underlay; 0 = any.
@@ -45,6 +49,16 @@ pub enum Servers {
     /// The iroh project's public ones.
     Public,
     /// Exactly these; none when empty.
+    Own(Vec<String>),
+}
+
+/// Whether the records of networks are in the Mainline DHT as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dht {
+    Off,
+    /// The public one, by its well-known nodes.
+    Public,
+    /// The one that these nodes, as `host:port`, belong to.
     Own(Vec<String>),
 }
 
@@ -128,9 +142,17 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
     if let Some(overlay) = file.external_addrs.iter().find(|addr| is_mesh_address(addr.ip())) {
         tracing::warn!("external_addrs names {overlay}, which lies inside the mesh: no peer will be able to use it");
     }
+    let discovery = servers("discovery", file.discovery)?;
+    let publication = match file.publication {
+        None => discovery.clone(),
+        list => servers("publication", list)?,
+    };
     Ok(Config {
         relays: servers("relays", file.relays)?,
-        discovery: servers("discovery", file.discovery)?,
+        // Whoever has servers of his own does not expect traffic to the public.
+        dht: dht(file.dht.unwrap_or(discovery == Servers::Public), file.dht_bootstrap)?,
+        discovery,
+        publication,
         external_addrs: file.external_addrs,
         bind_port: file.bind_port,
         operators: file.operators.iter().map(uid_of).collect::<Result<_, _>>()?,
@@ -146,6 +168,9 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
 struct File {
     relays: Option<Vec<String>>,
     discovery: Option<Vec<String>>,
+    publication: Option<Vec<String>>,
+    dht: Option<bool>,
+    dht_bootstrap: Option<Vec<String>>,
     external_addrs: Vec<SocketAddr>,
     bind_port: u16,
     operators: Vec<Operator>,
@@ -160,6 +185,9 @@ impl Default for File {
         Self {
             relays: None,
             discovery: None,
+            publication: None,
+            dht: None,
+            dht_bootstrap: None,
             external_addrs: Vec::new(),
             bind_port: 0,
             operators: Vec::new(),
@@ -186,6 +214,24 @@ fn servers(key: &'static str, list: Option<Vec<String>>) -> Result<Servers, Conf
     match list.iter().find(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
         Some(url) => Err(value(key, format!("{url:?} is no http or https URL"))),
         None => Ok(Servers::Own(list)),
+    }
+}
+
+fn dht(used: bool, bootstrap: Option<Vec<String>>) -> Result<Dht, ConfigError> {
+    let key = "dht_bootstrap";
+    match (used, bootstrap) {
+        (false, _) => Ok(Dht::Off),
+        (true, None) => Ok(Dht::Public),
+        (true, Some(nodes)) if nodes.len() > SERVERS_MAX => Err(value(key, format!("more than {SERVERS_MAX} nodes"))),
+        (true, Some(nodes)) => {
+            let is_node = |node: &&String| {
+                node.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+            };
+            match nodes.iter().find(|node| !is_node(node)) {
+                Some(node) => Err(value(key, format!("{node:?} is no host:port"))),
+                None => Ok(Dht::Own(nodes)),
+            }
+        }
     }
 }
 
@@ -232,9 +278,25 @@ mod tests {
             "relays = [\"ftp://a\"]",
             "operators = [\"no-such-user-here\"]",
             "external_addrs = [\"203.0.113.7\"]",
+            "publication = [\"203.0.113.7\"]",
+            "dht_bootstrap = [\"203.0.113.7\"]",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn own_discovery_servers_keep_publication_from_the_public() {
+        let public = parse("").unwrap();
+        assert_eq!((public.publication, public.dht), (Servers::Public, Dht::Public));
+        let own = Servers::Own(vec!["http://203.0.113.7".to_owned()]);
+        let config = parse("discovery = [\"http://203.0.113.7\"]").unwrap();
+        assert_eq!((config.publication, config.dht), (own.clone(), Dht::Off));
+        let config = parse("publication = [\"http://203.0.113.7\"]").unwrap();
+        assert_eq!((config.publication, config.dht), (own, Dht::Public));
+        let config = parse("discovery = []\ndht = true\ndht_bootstrap = [\"192.0.2.1:6881\"]").unwrap();
+        assert_eq!(config.dht, Dht::Own(vec!["192.0.2.1:6881".to_owned()]));
+        assert_eq!(parse("dht = false").unwrap().dht, Dht::Off);
     }
 
     #[test]

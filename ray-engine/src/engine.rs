@@ -13,11 +13,12 @@ use tokio::{
 };
 
 use crate::{
-    config::{self, Config, Servers},
+    config::{self, Config, Dht, Servers},
     control::{Listener, Operators},
     forward::{Forwarder, Tunnel},
     ident::Hostname,
-    mesh::{self, Mesh, MeshSettings, wire::FEATURE_IPV6_ONLY},
+    mesh::{self, Guest, Mesh, MeshSettings, wire::FEATURE_IPV6_ONLY},
+    publish::{self, Announcer, Places, Shelf},
     service::{Parts, Service},
     store::{STATE_DIR, Store},
 };
@@ -90,10 +91,12 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let listener = Listener::bind(&options.socket)?;
 
     let forwarder = Arc::new(Forwarder::default());
+    forwarder.sweep();
     let (events_tx, events) = mpsc::channel(EVENTS_MAX);
-    let carry = forwarder.clone();
-    let mesh =
-        Mesh::bind(mesh_settings(&config, secret_key), events_tx, Arc::new(move |link| carry.carry(link))).await?;
+    let (carry, shelf) = (forwarder.clone(), Shelf::default());
+    let settings = mesh_settings(&config, secret_key, shelf.clone());
+    let mesh = Mesh::bind(settings, events_tx, Arc::new(move |link| carry.carry(link))).await?;
+    let announcer = Announcer::new(mesh.endpoint(), &places(&config))?;
     let tunnel = Tunnel::start(&options.helper_socket, &config, forwarder.clone(), mesh.clone())?;
     tracing::info!(id = %mesh.id(), release = env!("CARGO_PKG_VERSION"), "engine up");
 
@@ -105,9 +108,12 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         ipv6_only: config.ipv6_only,
         mesh: mesh.clone(),
         events,
+        announcer,
+        shelf,
         tunnel: tunnel.control(),
         live: forwarder.live(),
         probes: forwarder.probes(),
+        feed: forwarder.feed(),
         inject: Arc::new(move |packet| inject_into.inject(&inject_mesh, packet)),
     })?;
 
@@ -124,7 +130,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn mesh_settings(config: &Config, secret_key: [u8; 32]) -> MeshSettings {
+fn mesh_settings(config: &Config, secret_key: [u8; 32], shelf: Shelf) -> MeshSettings {
     let own = |servers: &Servers| match servers {
         Servers::Public => None,
         Servers::Own(list) => Some(list.clone()),
@@ -136,6 +142,28 @@ fn mesh_settings(config: &Config, secret_key: [u8; 32]) -> MeshSettings {
         external_addrs: config.external_addrs.clone(),
         features: if config.ipv6_only { FEATURE_IPV6_ONLY } else { 0 },
         bind_port: config.bind_port,
+        guest: Guest {
+            alpn: publish::ALPN,
+            serve: Arc::new(move |connection| {
+                let shelf = shelf.clone();
+                Box::pin(async move { shelf.serve(connection).await })
+            }),
+        },
+    }
+}
+
+fn places(config: &Config) -> Places {
+    let public = Places::public();
+    Places {
+        relays: match &config.publication {
+            Servers::Public => public.relays,
+            Servers::Own(list) => list.clone(),
+        },
+        dht: match &config.dht {
+            Dht::Off => None,
+            Dht::Public => public.dht,
+            Dht::Own(nodes) => Some(nodes.clone()),
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! An engine that speaks the control protocol and says what the test tells it to.
 
 use std::{
+    collections::VecDeque,
     fs,
     io::{Read, Write},
     os::unix::net::{UnixListener, UnixStream},
@@ -47,12 +48,25 @@ impl FakeEngine {
     }
 
     pub(crate) fn playing(steps: Vec<Step>) -> Self {
-        let hello = ServerHello { version: VERSION, engine_release: "0.1.0".into() };
-        Self::greeting(hello.to_frame().unwrap(), steps)
+        Self::greeting(Self::hello(), steps)
+    }
+
+    /// Answers each connection after the other with the next of these.
+    pub(crate) fn conversing(answers: Vec<Vec<Reply>>) -> Self {
+        Self::serving(Self::hello(), answers.into_iter().map(|answer| answer.into_iter().map(Step::Reply).collect()))
     }
 
     /// Greets with these bytes, then plays the steps to the first client that asks something.
     pub(crate) fn greeting(hello: Vec<u8>, steps: Vec<Step>) -> Self {
+        Self::serving(hello, [steps])
+    }
+
+    fn hello() -> Vec<u8> {
+        ServerHello { version: VERSION, engine_release: "0.1.0".into() }.to_frame().unwrap()
+    }
+
+    fn serving(hello: Vec<u8>, plays: impl IntoIterator<Item = Vec<Step>>) -> Self {
+        let plays: VecDeque<Vec<Step>> = plays.into_iter().collect();
         let directory = Directory::make();
         let socket = directory.path().join("ray.sock");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -60,7 +74,7 @@ impl FakeEngine {
         let stop = Arc::new(AtomicBool::new(false));
         let thread = thread::spawn({
             let (requests, stop) = (Arc::clone(&requests), Arc::clone(&stop));
-            move || serve(&listener, &hello, steps, &requests, &stop)
+            move || serve(&listener, &hello, plays, &requests, &stop)
         });
         Self { directory, socket, requests, stop, thread: Some(thread) }
     }
@@ -92,28 +106,33 @@ impl Drop for FakeEngine {
     }
 }
 
-fn serve(listener: &UnixListener, hello: &[u8], steps: Vec<Step>, requests: &Mutex<Vec<Request>>, stop: &AtomicBool) {
-    let mut steps = Some(steps);
+fn serve(
+    listener: &UnixListener,
+    hello: &[u8],
+    mut plays: VecDeque<Vec<Step>>,
+    requests: &Mutex<Vec<Request>>,
+    stop: &AtomicBool,
+) {
     for stream in listener.incoming() {
         if stop.load(Ordering::SeqCst) {
             return;
         }
         // A client that goes away is nothing that the engine would fail of.
-        let _ = converse(&mut stream.unwrap(), hello, &mut steps, requests);
+        let _ = converse(&mut stream.unwrap(), hello, &mut plays, requests);
     }
 }
 
 fn converse(
     stream: &mut UnixStream,
     hello: &[u8],
-    steps: &mut Option<Vec<Step>>,
+    plays: &mut VecDeque<Vec<Step>>,
     requests: &Mutex<Vec<Request>>,
 ) -> std::io::Result<()> {
     let greeting = ClientHello::from_body(&read_frame(stream)?).unwrap();
     assert_eq!(greeting.version, VERSION);
     stream.write_all(hello)?;
     requests.lock().unwrap().push(Request::from_body(&read_frame(stream)?).unwrap());
-    for step in steps.take().unwrap_or_default() {
+    for step in plays.pop_front().unwrap_or_default() {
         match step {
             Step::Reply(reply) => stream.write_all(&reply.to_frame().unwrap())?,
             Step::Raw(bytes) => stream.write_all(&bytes)?,

@@ -3,11 +3,15 @@
 use std::time::{Duration, Instant};
 
 use ray_ipc::{
-    control::{LENGTH_PREFIX, Message, PathState, Reply},
+    control::{
+        LENGTH_PREFIX, LogEffect, Message, PathState, Reply, RuleStatus, Standing, StatusReply, SuggestionOrigin,
+        SuggestionScope, SuggestionState, SuggestionStatus,
+    },
     limits::CONTROL_FRAME_MAX,
 };
 
 use super::{
+    commands,
     fake_engine::{FakeEngine, Step},
     ray::{Ran, run},
     samples,
@@ -105,6 +109,156 @@ fn text_from_a_peer_cannot_move_the_cursor_or_hide_itself() {
     let json = run(&FakeEngine::answering([reply]), &["status", "--json"]);
     is_harmless(&json);
     assert_eq!(json.json()["networks"][0]["members"][1]["hostname"], evil);
+}
+
+#[test]
+fn no_text_of_any_answer_is_printed_as_it_came() {
+    for command in commands::all() {
+        let mut runs = vec![command.words(), [&command.words()[..], &["--json"]].concat()];
+        if command.verb == ["status"] {
+            runs.push(vec!["status", "--verbose"]);
+        }
+        if command.verb == ["firewall", "show"] {
+            runs.push(vec!["firewall", "show", "--verbose"]);
+        }
+        for words in runs {
+            let engine = FakeEngine::answering(command.replies.iter().map(poisoned));
+            let ran = run(&engine, &words);
+            assert_eq!(ran.code, 0, "{words:?}: {ran:?}");
+            is_harmless(&ran);
+        }
+    }
+}
+
+/// The reply with an escape sequence and invisible characters in each of its names.
+fn poisoned(reply: &Reply) -> Reply {
+    let evil = "\u{1b}[2J\u{9b}1A\u{202e}\n";
+    let mut reply = reply.clone();
+    let all = |texts: Vec<&mut String>| texts.into_iter().for_each(|text| text.insert_str(1, evil));
+    match &mut reply {
+        Reply::Up(up) => all(vec![&mut up.tun.ifname]),
+        Reply::Created(network) => all(vec![&mut network.name, &mut network.room_id, &mut network.hostname]),
+        Reply::Joined(joined) => {
+            let network = &mut joined.network;
+            all(vec![&mut network.name, &mut network.room_id, &mut network.hostname, &mut joined.seated_by]);
+        }
+        Reply::Left(left) => all(vec![&mut left.name]),
+        Reply::Invited(invite) => all(vec![&mut invite.code, &mut invite.network, invite.hostname.as_mut().unwrap()]),
+        Reply::Status(status) => poison_status(status, &all),
+        Reply::Ping(ping) => ping.path = PathState::Relay { url: evil.into() },
+        Reply::PingDone(done) => all(vec![&mut done.peer, &mut done.address]),
+        Reply::Version(engine) => all(vec![&mut engine.release, &mut engine.endpoint_id]),
+        Reply::Waiting(waiting) => all(vec![&mut waiting.room_id, &mut waiting.hostname]),
+        Reply::Invites(invites) => {
+            all(vec![&mut invites.network]);
+            for invite in &mut invites.invites {
+                all(vec![&mut invite.key, &mut invite.network, &mut invite.minted_by]);
+                invite.hostname.as_mut().into_iter().for_each(|hostname| hostname.insert_str(1, evil));
+            }
+        }
+        Reply::InviteRevoked(invite) => all(vec![&mut invite.key, &mut invite.network, &mut invite.minted_by]),
+        Reply::Requests(requests) => {
+            all(vec![&mut requests.network]);
+            for asked in &mut requests.requests {
+                all(vec![&mut asked.endpoint_id, &mut asked.hostname]);
+            }
+        }
+        Reply::Accepted(member)
+        | Reply::Denied(member)
+        | Reply::Kicked(member)
+        | Reply::Renamed(member)
+        | Reply::Granted(member)
+        | Reply::Revoked(member) => all(vec![&mut member.network, &mut member.endpoint_id, &mut member.hostname]),
+        Reply::Nuked(nuked) => all(vec![&mut nuked.network]),
+        Reply::Ephemeral(ephemeral) => all(vec![&mut ephemeral.network]),
+        Reply::Coordinators(coordinators) => {
+            all(vec![&mut coordinators.network]);
+            for coordinator in &mut coordinators.coordinators {
+                all(vec![&mut coordinator.endpoint_id, &mut coordinator.hostname]);
+                coordinator.granted_by.as_mut().into_iter().for_each(|name| name.insert_str(1, evil));
+            }
+        }
+        Reply::LogEntry(entry) => {
+            all(vec![&mut entry.id, &mut entry.author_id, &mut entry.author, &mut entry.action, &mut entry.text]);
+            if let LogEffect::NoEffect { reason } = &mut entry.effect {
+                reason.insert_str(1, evil);
+            }
+        }
+        Reply::LogDone(done) => all(vec![&mut done.network]),
+        Reply::Rekeyed(rekeyed) => all(vec![&mut rekeyed.network, &mut rekeyed.discovery_key]),
+        Reply::Mode(mode) => all(vec![&mut mode.network]),
+        Reply::Firewall(firewall) => {
+            firewall.change = Some("xx".into());
+            all(vec![firewall.change.as_mut().unwrap()]);
+            firewall.rules.iter_mut().for_each(|rule| all(rule_texts(rule)));
+        }
+        Reply::FirewallTest(tested) => {
+            all(vec![&mut tested.why, &mut tested.network, &mut tested.peer]);
+            all(rule_texts(tested.rule.as_mut().unwrap()));
+        }
+        Reply::Suggestions(reply) => {
+            reply.auto_accept.iter_mut().for_each(|(network, _)| all(vec![network]));
+            reply.suggestions.iter_mut().for_each(|suggestion| all(suggestion_texts(suggestion)));
+        }
+        Reply::Suggested(suggestion) | Reply::Withdrawn(suggestion) => all(suggestion_texts(suggestion)),
+        Reply::Dropped(flow) => all(vec![&mut flow.peer, &mut flow.network, &mut flow.reason]),
+        Reply::Groups(groups) => {
+            all(vec![&mut groups.network]);
+            for group in &mut groups.groups {
+                all([&mut group.name].into_iter().chain(&mut group.members).collect());
+            }
+        }
+        Reply::Down { .. } | Reply::DroppedDone => {}
+        Reply::Error(_) => panic!("no command is answered with an error here"),
+    }
+    reply
+}
+
+fn rule_texts(rule: &mut RuleStatus) -> Vec<&mut String> {
+    let mut texts = vec![&mut rule.stored, &mut rule.shown];
+    texts.extend(rule.suggestion.iter_mut().flat_map(origin_texts));
+    texts
+}
+
+fn suggestion_texts(suggestion: &mut SuggestionStatus) -> Vec<&mut String> {
+    let mut texts = vec![&mut suggestion.rule];
+    texts.extend(origin_texts(&mut suggestion.origin));
+    match &mut suggestion.scope {
+        SuggestionScope::All => {}
+        SuggestionScope::Member(name) | SuggestionScope::Group(name) => texts.push(name),
+    }
+    if let SuggestionState::Unreadable { reason } = &mut suggestion.state {
+        texts.push(reason);
+    }
+    texts
+}
+
+fn origin_texts(origin: &mut SuggestionOrigin) -> Vec<&mut String> {
+    vec![&mut origin.id, &mut origin.network, &mut origin.author]
+}
+
+fn poison_status(status: &mut StatusReply, all: &dyn Fn(Vec<&mut String>)) {
+    status.warnings.push("x".into());
+    status.waiting.push(samples::waiting());
+    let (mut out, mut ended) = (samples::home(), samples::home());
+    out.standing = Standing::Out { reason: "removed".into() };
+    ended.standing = Standing::Ended { by: "bob".into() };
+    status.networks.extend([out, ended]);
+    all(status.warnings.iter_mut().chain(&mut status.underlay).collect());
+    status.waiting.iter_mut().for_each(|waiting| all(vec![&mut waiting.room_id, &mut waiting.hostname]));
+    for network in &mut status.networks {
+        network.publication.error = Some("xx".into());
+        let publication = &mut network.publication;
+        all(vec![&mut publication.discovery_key, publication.error.as_mut().unwrap()]);
+        all(vec![&mut network.name, &mut network.room_id, &mut network.hostname]);
+        match &mut network.standing {
+            Standing::Member => {}
+            Standing::Out { reason: text } | Standing::Ended { by: text } => all(vec![text]),
+        }
+        for member in &mut network.members {
+            all(vec![&mut member.hostname, &mut member.fqdn, &mut member.endpoint_id]);
+        }
+    }
 }
 
 #[test]

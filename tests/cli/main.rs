@@ -2,13 +2,22 @@
 // All of this is test code; clippy knows only the functions with `#[test]` for that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod fake_engine;
+mod firewall;
+mod firewall_commands;
+mod firewall_samples;
+mod history;
 mod hostile;
+mod invites;
 mod manual;
+mod members;
+mod networks;
 mod ray;
 mod refusals;
 mod samples;
 mod snapshot;
+mod status;
 mod streams;
 mod terminal;
 mod vectors;

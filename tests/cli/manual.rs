@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use super::{fake_engine::FakeEngine, ray::run};
+use super::{commands, fake_engine::FakeEngine, ray::run};
 
 #[test]
 fn the_manual_names_every_schema_and_every_key() {
@@ -42,18 +42,46 @@ fn the_examples_of_the_manual_are_json() {
 fn the_manual_names_every_option() {
     let manual = manual();
     let engine = FakeEngine::answering([]);
-    for verb in ["up", "down", "create", "join", "leave", "invite", "status", "ping", "version", "completions"] {
-        assert!(manual.contains(&format!("`ray {verb}")), "{verb}");
-        let help = run(&engine, &[verb, "--help"]).stdout;
+    for verb in commands::verbs() {
+        assert!(manual.contains(&format!("`ray {}", verb.join(" "))), "{verb:?}");
+        let help = run(&engine, &[verb, &["--help"]].concat()).stdout;
         for line in help.lines().map(str::trim_start).filter(|line| line.starts_with('-')) {
-            let option = line.split([' ', ',']).next().unwrap();
-            assert!(option == "-h" || manual.contains(option), "{verb} {option}");
+            let mut names = line.split([' ', ',']).filter(|word| word.starts_with('-'));
+            let is_named = |name: &str| {
+                name == "--help" || manual.contains(&format!("`{name}")) || row(&manual, verb).contains(name)
+            };
+            assert!(names.any(is_named), "{verb:?} {line}");
         }
     }
 }
 
+#[test]
+fn the_order_of_rules_is_one_sentence_everywhere() {
+    let help = flat(&run(&FakeEngine::answering([]), &["firewall", "add", "--help"]).stdout);
+    let start = help.find("The rule for the narrowest peer decides").unwrap();
+    let sentence = help[start..].split_inclusive('.').next().unwrap();
+    assert!(sentence.contains("among equals a deny") && sentence.ends_with("the default decides."), "{sentence}");
+    assert!(flat(&document("firewall.md")).contains(sentence), "docs/firewall.md has another: {sentence}");
+}
+
 fn manual() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md")).unwrap()
+    document("cli.md")
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
+}
+
+/// In one line, without the marks of quoted paragraphs.
+fn flat(text: &str) -> String {
+    let lines = text.lines().map(|line| line.trim_start_matches(['>', ' ']));
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+/// The line of the table of commands that describes this one.
+fn row<'a>(manual: &'a str, verb: &[&str]) -> &'a str {
+    let start = format!("| `ray {}", verb.join(" "));
+    manual.lines().find(|line| line.starts_with(&start)).unwrap_or_default()
 }
 
 fn keys(value: &Value) -> Vec<String> {

@@ -11,6 +11,7 @@ use std::{
 use ray_ipc::control::{ErrorCode, Message, Reply, ServerHello};
 
 use super::{
+    commands,
     fake_engine::{Directory, FakeEngine},
     ray::{binary, command, finish, run, run_with_input},
     samples,
@@ -46,23 +47,14 @@ fn every_kind_of_engine_error_has_its_exit_code() {
 
 #[test]
 fn every_verb_passes_an_error_on() {
-    let verbs: [&[&str]; 9] = [
-        &["up"],
-        &["down"],
-        &["create", "home"],
-        &["join", "ray1x"],
-        &["leave", "home", "-y"],
-        &["invite"],
-        &["status"],
-        &["ping", "bob"],
-        &["version"],
-    ];
-    for verb in verbs {
-        let ran = run(&FakeEngine::answering([samples::error(ErrorCode::NotPermitted)]), verb);
-        assert_eq!((ran.code, ran.stdout.as_str()), (4, ""), "{verb:?}");
-        let unasked = if verb == ["down"] { samples::left(1) } else { Reply::Down { was_up: true } };
-        let ran = run(&FakeEngine::answering([unasked]), verb);
-        assert_eq!(ran.code, 1, "{verb:?} takes an answer to another question: {ran:?}");
+    for command in commands::all() {
+        let words = command.words();
+        let ran = run(&FakeEngine::answering([samples::error(ErrorCode::NotPermitted)]), &words);
+        assert_eq!((ran.code, ran.stdout.as_str()), (4, ""), "{words:?}");
+        let unasked = if words == ["down"] { samples::left(1) } else { Reply::Down { was_up: true } };
+        let ran = run(&FakeEngine::answering([unasked]), &words);
+        assert_eq!(ran.code, 1, "{words:?} takes an answer to another question: {ran:?}");
+        assert!(ran.stderr.contains("instead"), "{words:?}: {}", ran.stderr);
     }
 }
 
@@ -139,7 +131,7 @@ fn an_engine_whose_hello_has_changed_is_still_recognised_by_its_version() {
 #[test]
 fn wrong_usage_ends_with_two_in_text_and_json() {
     let engine = FakeEngine::answering([]);
-    let wrong: [&[&str]; 17] = [
+    let wrong: [&[&str]; 48] = [
         &[],
         &["frobnicate"],
         &["up", "--frobnicate"],
@@ -156,7 +148,38 @@ fn wrong_usage_ends_with_two_in_text_and_json() {
         &["invite", "--expires", "12"],
         &["join", "ray1x", "--timeout", "0"],
         &["completions", "powershell"],
+        &["create", "home", "--open", "--approval"],
+        &["invite", "--uses", "3", "--reusable"],
+        &["invite", "home", "list"],
+        &["invite", "--qr", "list"],
+        &["invite", "revoke"],
+        &["accept"],
+        &["kick"],
+        &["deny", "bob", "home", "nas"],
+        &["admin"],
+        &["admin", "promote", "bob"],
+        &["network", "mode"],
+        &["network", "mode", "home"],
+        &["network", "mode", "ajar", "home"],
+        &["ephemeral", "home"],
+        &["ephemeral", "60"],
+        &["log", "--limit", "-1"],
         &["status", "--color", "sometimes"],
+        &["firewall"],
+        &["firewall", "add"],
+        &["firewall", "add", "in", "--expires", "12"],
+        &["firewall", "remove"],
+        &["firewall", "default", "in"],
+        &["firewall", "default", "up", "deny"],
+        &["firewall", "reject"],
+        &["firewall", "test", "bob"],
+        &["firewall", "test", "bob", "tcp"],
+        &["firewall", "test", "bob", "icmp", "22"],
+        &["firewall", "test", "bob", "tcp", "0"],
+        &["firewall", "accept", "4f2a", "--all"],
+        &["firewall", "auto-accept"],
+        &["firewall", "suggest", "all"],
+        &["group", "add", "guests"],
     ];
     for arguments in wrong {
         let ran = run(&engine, arguments);
@@ -179,6 +202,19 @@ fn an_argument_that_fits_no_request_is_wrong_usage() {
     let ran = run(&engine, &["create", &"x".repeat(20_000)]);
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(engine.requests().is_empty());
+}
+
+#[test]
+fn what_cannot_be_undone_needs_a_confirmation() {
+    for verb in [&["kick", "bob", "home"][..], &["kick", "bob"], &["nuke", "home"], &["nuke"]] {
+        let engine = FakeEngine::answering([]);
+        let ran = run_with_input(&engine, verb, "yes\nhome\n");
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{verb:?}");
+        assert!(ran.stderr.contains("nobody is there to confirm it"), "{}", ran.stderr);
+        let json = run(&engine, &[verb, &["--json"]].concat()).json();
+        assert_eq!(json["hint"], format!("ray {} --yes", verb.join(" ")));
+        assert!(engine.requests().is_empty(), "{verb:?}");
+    }
 }
 
 #[test]

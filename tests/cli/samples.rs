@@ -3,11 +3,15 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ray_ipc::control::{
-    DropCount, EngineInfo, ErrorCode, ErrorReply, HelperState, InviteReply, JoinReply, LeaveReply, MemberState,
-    MemberStatus, NetworkReply, NetworkStatus, PathState, PingReply, PingSummary, Reply, StatusReply, TunStatus,
-    UpReply,
+    CoordinatorStatus, CoordinatorsReply, DropCount, EngineInfo, EphemeralReply, ErrorCode, ErrorReply, HelperState,
+    InviteReply, InviteState, InviteStatus, InvitesReply, JoinAsked, JoinReply, LeaveReply, LogDone, LogEffect,
+    LogEntry, MemberReply, MemberState, MemberStatus, ModeReply, NetworkMode, NetworkReply, NetworkStatus, NukeReply,
+    PathState, PingReply, PingSummary, PublicationStatus, RekeyReply, Reply, RequestsReply, Standing, StatusReply,
+    TunStatus, UpReply, WaitingReply,
 };
 
+/// A time in 2026.
+pub(crate) const MOMENT: u64 = 1_790_000_000;
 pub(crate) const CODE: &str = "ray1aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibae";
 
 pub(crate) fn network_reply() -> NetworkReply {
@@ -29,6 +33,10 @@ pub(crate) fn joined() -> Reply {
     Reply::Joined(JoinReply { network, members: 2, seated_by: "alice".into() })
 }
 
+pub(crate) fn waiting() -> WaitingReply {
+    WaitingReply { room_id: id('a'), hostname: "bob".into() }
+}
+
 pub(crate) fn left(told: u32) -> Reply {
     Reply::Left(LeaveReply { name: "home".into(), told })
 }
@@ -38,9 +46,110 @@ pub(crate) fn invited(uses: u32, hostname: Option<&str>) -> Reply {
         code: CODE.into(),
         network: "home".into(),
         uses,
-        expires_at: 1_790_000_000,
+        expires_at: MOMENT,
         hostname: hostname.map(str::to_owned),
     })
+}
+
+/// An invite in each state. The first expires at this time, the others around it.
+pub(crate) fn invites(expires_at: u64) -> Reply {
+    let invite = |digits: &str, state, uses, used| InviteStatus {
+        key: format!("{digits:0<64}"),
+        state,
+        uses,
+        used,
+        ..invite(expires_at)
+    };
+    let mut invites = vec![
+        invite("4f2a9c01d2", InviteState::Open, 10, 1),
+        invite("7c", InviteState::UsedUp, 1, 1),
+        invite("8d", InviteState::Expired, 1, 0),
+        invite("9e000000000012", InviteState::Revoked, 3, 2),
+        invite("9e000000000034", InviteState::Open, u32::MAX, 400),
+    ];
+    invites[1].hostname = None;
+    invites[1].minted_by = "bob".into();
+    invites[2].expires_at -= 10 * 86_400;
+    invites[4].hostname = None;
+    Reply::Invites(InvitesReply { network: "home".into(), invites })
+}
+
+pub(crate) fn invite(expires_at: u64) -> InviteStatus {
+    InviteStatus {
+        key: format!("{:0<64}", "4f2a9c01d2"),
+        network: "home".into(),
+        uses: 10,
+        used: 1,
+        expires_at,
+        hostname: Some("nas".into()),
+        minted_by: "alice".into(),
+        state: InviteState::Revoked,
+    }
+}
+
+pub(crate) fn requests(asked_at: u64) -> Reply {
+    let asked = |endpoint, hostname: &str, before| JoinAsked {
+        endpoint_id: id(endpoint),
+        hostname: hostname.into(),
+        asked_at: asked_at - before,
+    };
+    let requests = vec![asked('8', "bob", 7300), asked('9', "a-name-that-needs-a-line-of-its-own", 0)];
+    Reply::Requests(RequestsReply { network: "home".into(), requests })
+}
+
+pub(crate) fn member_reply() -> MemberReply {
+    MemberReply { network: "home".into(), endpoint_id: id('2'), hostname: "bob".into() }
+}
+
+pub(crate) fn nuked(told: u32) -> Reply {
+    Reply::Nuked(NukeReply { network: "home".into(), told })
+}
+
+pub(crate) fn ephemeral(seconds: u32, changed: bool) -> Reply {
+    Reply::Ephemeral(EphemeralReply { network: "home".into(), seconds, changed })
+}
+
+pub(crate) fn coordinators(since: u64) -> Reply {
+    let coordinator = |digit, hostname: &str, granted_by: Option<&str>, since| CoordinatorStatus {
+        endpoint_id: id(digit),
+        hostname: hostname.into(),
+        granted_by: granted_by.map(str::to_owned),
+        since,
+        me: hostname == "bob",
+    };
+    let coordinators =
+        vec![coordinator('1', "alice", None, since - 90 * 86_400), coordinator('2', "bob", Some("alice"), since)];
+    Reply::Coordinators(CoordinatorsReply { network: "home".into(), coordinators })
+}
+
+/// A history with an entry of each effect.
+pub(crate) fn log() -> Vec<Reply> {
+    let entry = |digit, number: u64, author: &str, action: &str, text: &str, effect| {
+        Reply::LogEntry(Box::new(LogEntry {
+            id: id(digit),
+            time: MOMENT + 3600 * number,
+            author_id: id('1'),
+            author: author.into(),
+            action: action.into(),
+            text: text.into(),
+            effect,
+        }))
+    };
+    let late = LogEffect::NoEffect { reason: "bob was removed at the same time".into() };
+    vec![
+        entry('a', 0, "alice", "genesis", "founded the network home", LogEffect::Counted),
+        entry('b', 1, "a-rather-long-name", "mint-invite", "made an invite for 1 host", late),
+        entry('c', 30, "alice", "unknown-77", "did something of kind 77", LogEffect::Unknown),
+        Reply::LogDone(LogDone { network: "home".into(), entries: 120, unconfirmed: 2 }),
+    ]
+}
+
+pub(crate) fn rekeyed() -> Reply {
+    Reply::Rekeyed(RekeyReply { network: "home".into(), discovery_key: id('b') })
+}
+
+pub(crate) fn mode(mode: NetworkMode) -> Reply {
+    Reply::Mode(ModeReply { network: "home".into(), mode })
 }
 
 pub(crate) fn version() -> Reply {
@@ -64,6 +173,7 @@ pub(crate) fn status() -> StatusReply {
             DropCount { reason: "not_ours".into(), packets: 3 },
             DropCount { reason: "source_not_peer".into(), packets: 12 },
         ],
+        waiting: vec![],
         warnings: vec![],
     }
 }
@@ -80,7 +190,21 @@ pub(crate) fn home() -> NetworkStatus {
         member("tablet", 7, online(PathState::Unsettled)),
     ];
     members[0].coordinator = true;
-    NetworkStatus { name: "home".into(), room_id: id('a'), hostname: "alice".into(), coordinator: true, members }
+    NetworkStatus {
+        name: "home".into(),
+        room_id: id('a'),
+        hostname: "alice".into(),
+        coordinator: true,
+        members,
+        mode: NetworkMode::Closed,
+        standing: Standing::Member,
+        ephemeral_s: 0,
+        entries: 12,
+        unconfirmed: 0,
+        unknown_entries: 0,
+        requests: 0,
+        publication: PublicationStatus { discovery_key: id('b'), publisher: true, seen_s: Some(310), error: None },
+    }
 }
 
 pub(crate) fn member(hostname: &str, number: u8, state: MemberState) -> MemberStatus {
@@ -137,7 +261,7 @@ fn tun() -> TunStatus {
     }
 }
 
-fn id(digit: char) -> String {
+pub(crate) fn id(digit: char) -> String {
     digit.to_string().repeat(64)
 }
 

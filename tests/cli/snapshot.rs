@@ -20,11 +20,16 @@ pub(crate) fn check_json(name: &str, ran: &Ran) {
     compare(name, &format!("exit {}\n{:#}\n", ran.code, ran.json()));
 }
 
+/// Whether golden files are to be written.
+pub(crate) fn updates() -> bool {
+    env::var_os("RAY_UPDATE_SNAPSHOTS").is_some()
+}
+
 fn compare(name: &str, text: &str) {
     // The release moves on without a change of what is said about it.
     let text = text.replace(env!("CARGO_PKG_VERSION"), "[RELEASE]");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli/snapshots").join(format!("{name}.txt"));
-    if env::var_os("RAY_UPDATE_SNAPSHOTS").is_some() {
+    if updates() {
         fs::write(&path, text).unwrap();
         return;
     }

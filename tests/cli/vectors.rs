@@ -1,14 +1,15 @@
-//! The control protocol's bytes, frozen in `vectors.txt`: a program of one release talks to an engine of another. When a
-//! line has to change, `control::VERSION` changes with it.
+//! The control protocol's bytes, frozen in `vectors.txt`: a program of one release talks to an engine of another. When
+//! a line has to change after a release, `control::VERSION` changes with it. `RAY_UPDATE_SNAPSHOTS=1` writes the file.
 
-use std::fmt::Write;
+use std::{fmt::Write, fs, path::Path};
 
 use ray_ipc::control::{
-    ClientHello, CreateRequest, ErrorCode, HelperState, InviteRequest, JoinRequest, LeaveRequest, Message,
-    NetworkReply, PathState, PingReply, PingRequest, Reply, Request, ServerHello, StatusReply, VERSION,
+    ClientHello, CreateRequest, EphemeralRequest, ErrorCode, FirewallRequest, FlowDirection, FlowProtocol, HelperState,
+    InviteRequest, JoinRequest, Message, NetworkMode, NetworkReply, NetworkRequest, NetworkStatus, PathState,
+    PingReply, Reply, Request, ServerHello, Standing, StatusReply, SuggestionRequest, SuggestionScope, VERSION,
 };
 
-use crate::samples;
+use crate::{commands, samples, snapshot};
 
 #[test]
 fn frozen_vectors() {
@@ -23,7 +24,12 @@ fn frozen_vectors() {
         let name = format!("reply {reply:?}");
         line(&mut text, name.split(['{']).next().unwrap().trim().trim_end_matches('('), &reply);
     }
-    assert_eq!(text, include_str!("vectors.txt"), "the bytes of the control protocol have changed");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cli/vectors.txt");
+    if snapshot::updates() {
+        fs::write(&path, text).unwrap();
+        return;
+    }
+    assert_eq!(text, fs::read_to_string(&path).unwrap(), "the bytes of the control protocol have changed");
 }
 
 fn line<M: Message + PartialEq + std::fmt::Debug>(text: &mut String, name: &str, message: &M) {
@@ -36,39 +42,56 @@ fn line<M: Message + PartialEq + std::fmt::Debug>(text: &mut String, name: &str,
     writeln!(text, "{name}: {hex}").unwrap();
 }
 
+/// What each command asks, and the values that none of them uses.
 fn requests() -> Vec<Request> {
-    let hostname = || Some("bob".to_owned());
-    vec![
-        Request::Up,
-        Request::Down,
-        Request::Create(CreateRequest { name: "home".into(), hostname: hostname() }),
-        Request::Join(JoinRequest { code: "ray1".into(), hostname: None, timeout_ms: 60_000 }),
-        Request::Leave(LeaveRequest { network: "home".into() }),
-        Request::Invite(InviteRequest { network: None, uses: 1, expires_s: 86_400, hostname: hostname() }),
-        Request::Status,
-        Request::Ping(PingRequest { target: "bob".into(), count: 4, interval_ms: 1000, timeout_ms: 2000, v6: true }),
-        Request::Version,
-    ]
+    let mut requests: Vec<Request> = commands::all().into_iter().map(|command| command.request).collect();
+    requests.extend([
+        Request::Create(CreateRequest { name: "home".into(), hostname: None, mode: NetworkMode::Approval }),
+        Request::Create(CreateRequest { name: "home".into(), hostname: None, mode: NetworkMode::Open }),
+        Request::Join(JoinRequest {
+            target: "ray1".into(),
+            hostname: Some("bob".into()),
+            timeout_ms: 1,
+            auto_accept_firewall: true,
+        }),
+        Request::Invite(InviteRequest { network: None, uses: u32::MAX, expires_s: 1, hostname: None }),
+        Request::Ephemeral(EphemeralRequest { network: None, seconds: None }),
+        Request::Nuke(NetworkRequest { network: None }),
+        test(FlowProtocol::Udp, FlowDirection::Out),
+        test(FlowProtocol::Icmp, FlowDirection::Out),
+        test(FlowProtocol::Any, FlowDirection::In),
+        suggest(SuggestionScope::All),
+        suggest(SuggestionScope::Member("nas".into())),
+        Request::Firewall(FirewallRequest::Accept(SuggestionRequest { network: None, id: None })),
+        Request::Firewall(FirewallRequest::AutoAccept { network: None, on: None }),
+    ]);
+    requests
 }
 
+fn test(protocol: FlowProtocol, direction: FlowDirection) -> Request {
+    let peer = "bob".into();
+    Request::Firewall(FirewallRequest::Test { peer, protocol, port: None, direction, network: None })
+}
+
+fn suggest(scope: SuggestionScope) -> Request {
+    Request::Firewall(FirewallRequest::Suggest { network: None, scope, rule: "in deny any".into() })
+}
+
+/// What each command is answered, and the values that none of these has.
 fn replies() -> Vec<Reply> {
-    let created = NetworkReply { v4: None, ..samples::network_reply() };
     let status = |helper| Reply::Status(Box::new(StatusReply { helper, networks: vec![], ..samples::status() }));
-    let mut replies = vec![
-        samples::up(true),
-        Reply::Down { was_up: false },
-        Reply::Created(created),
-        samples::joined(),
-        samples::left(2),
-        samples::invited(3, Some("nas")),
-        Reply::Status(Box::new(samples::status())),
+    let mut replies: Vec<Reply> = commands::all().into_iter().flat_map(|command| command.replies).collect();
+    replies.extend([
+        Reply::Created(NetworkReply { v4: None, ..samples::network_reply() }),
+        Reply::Waiting(samples::waiting()),
         status(HelperState::Idle),
         status(HelperState::Missing { reason: "gone".into() }),
-        samples::ping_reply(1, Some(1_849)),
+        standing(Standing::Out { reason: "removed by bob".into() }),
+        standing(Standing::Ended { by: "bob".into() }),
         Reply::Ping(PingReply { seq: 2, rtt_us: None, path: PathState::Absent }),
-        samples::ping_summary(4, 3),
-        samples::version(),
-    ];
+        samples::mode(NetworkMode::Closed),
+        samples::mode(NetworkMode::Approval),
+    ]);
     let codes = [
         ErrorCode::Other,
         ErrorCode::Usage,
@@ -80,4 +103,13 @@ fn replies() -> Vec<Reply> {
     ];
     replies.extend(codes.map(samples::error));
     replies
+}
+
+/// A status with this standing, and with a join that waits.
+fn standing(standing: Standing) -> Reply {
+    let mut network = NetworkStatus { standing, members: vec![], mode: NetworkMode::Open, ..samples::home() };
+    (network.ephemeral_s, network.requests, network.unconfirmed, network.unknown_entries) = (60, 1, 2, 3);
+    (network.publication.seen_s, network.publication.error) = (None, Some("no relay".into()));
+    let waiting = vec![samples::waiting()];
+    Reply::Status(Box::new(StatusReply { networks: vec![network], waiting, ..samples::status() }))
 }

@@ -1,24 +1,25 @@
 //! `ray leave`
 
-use std::io::{self, BufRead, IsTerminal, Read};
-
 use clap::Args;
-use ray_ipc::control::{ErrorCode, LeaveRequest, Reply, Request};
+use ray_ipc::control::{LeaveRequest, Reply, Request};
 
-use super::Context;
+use super::{
+    Context,
+    confirm::{Question, Wanted, confirm},
+};
 use crate::{
-    error::{Failure, Stop, unexpected},
-    escape::escape,
+    error::{Stop, unexpected},
     json, render,
 };
 
 const EXAMPLES: &str = "\
+The last coordinator has to name a successor while others stay. A network that
+removed this host or was ended is forgotten. Given the room id of a network that
+this host asks to be let into, it stops asking.
+
 Examples:
   ray leave home
-  ray leave home --yes";
-
-/// An answer is a word; whatever is longer is not yes.
-const ANSWER_LEN_MAX: u64 = 64;
+  ray leave home --successor nas --yes";
 
 /// Leave a network for good; coming back takes another invite
 #[derive(Debug, Args)]
@@ -26,59 +27,35 @@ const ANSWER_LEN_MAX: u64 = 64;
 pub(crate) struct Leave {
     /// Name or room id of the network
     network: String,
-    /// Do not ask; needed where standard input is no terminal
+    /// Make this member a coordinator first
+    #[arg(long, value_name = "MEMBER")]
+    successor: Option<String>,
+    /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     yes: bool,
 }
 
 impl Leave {
     pub(crate) fn run(self, context: &Context) -> Result<(), Stop> {
+        let network = &self.network;
         if !self.yes {
-            self.confirm(context)?;
+            let successor = self.successor.as_ref().map(|member| format!(" --successor {member}")).unwrap_or_default();
+            let question = Question {
+                deed: format!("leaving {network}"),
+                text: format!("leave {network}? Coming back takes another invite [y/N] "),
+                wanted: Wanted::Yes,
+                unasked: format!("ray leave {network}{successor} --yes"),
+            };
+            confirm(&context.output, &question)?;
         }
-        let left = match context.ask(&Request::Leave(LeaveRequest { network: self.network }))? {
+        let request = LeaveRequest { network: self.network, successor: self.successor };
+        let left = match context.ask(&Request::Leave(request))? {
             Reply::Left(left) => left,
             other => return Err(unexpected("leave a network", other).into()),
         };
         if context.output.json {
-            return context.output.object(&json::left(&left));
+            return context.output.object(&json::network::left(&left));
         }
         context.output.confirm(&render::network::left(&left, context.output.palette))
-    }
-
-    fn confirm(&self, context: &Context) -> Result<(), Failure> {
-        let network = &self.network;
-        let stdin = io::stdin();
-        if context.output.json || !stdin.is_terminal() {
-            return Err(Failure::new(ErrorCode::Usage, format!("leaving {network}: nobody is there to confirm it"))
-                .hint(format!("ray leave {network} --yes")));
-        }
-        let question = format!("leave {}? Coming back takes another invite [y/N] ", escape(network));
-        context.output.error_text(&question);
-        let mut answer = String::new();
-        stdin
-            .lock()
-            .take(ANSWER_LEN_MAX)
-            .read_line(&mut answer)
-            .map_err(|cause| Failure::new(ErrorCode::Other, "reading the answer").caused_by(cause))?;
-        if is_yes(&answer) {
-            return Ok(());
-        }
-        Err(Failure::new(ErrorCode::Other, format!("leaving {network}: not confirmed, nothing changed")))
-    }
-}
-
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_yes_is_yes() {
-        assert!(is_yes("y\n") && is_yes("YES"));
-        assert!(!is_yes("") && !is_yes("\n") && !is_yes("yesterday") && !is_yes("n"));
     }
 }

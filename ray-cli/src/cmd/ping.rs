@@ -95,14 +95,14 @@ impl Ping {
 fn report(replies: &[PingReply], summary: &PingSummary, context: &Context) -> Result<u8, Stop> {
     let answered = summary.received > 0;
     if context.output.json {
-        context.output.object(&json::ping(replies, summary))?;
+        context.output.object(&json::ping::ping(replies, summary))?;
         return Ok(if answered { 0 } else { ErrorCode::Other.exit_code() });
     }
     context.output.data(&render::ping::summary(summary))?;
     if answered {
         return Ok(0);
     }
-    let sent = counted(usize::try_from(summary.sent).unwrap_or(usize::MAX), "echo request");
+    let sent = counted(summary.sent, "echo request");
     let message = format!("pinging {}: no answer to {sent}", summary.peer);
     let hint = match summary.path {
         PathState::Absent => "there is no link to it: ray status shows since when",

@@ -33,7 +33,7 @@ impl Status {
             other => return Err(unexpected("show its status", other).into()),
         };
         if output.json {
-            return output.object(&json::status(&status));
+            return output.object(&json::status::status(&status));
         }
         if output.quiet {
             return output.data(&render::status::verdict(&status, output.palette));

@@ -22,7 +22,7 @@ pub(super) fn device(tun: &TunStatus) -> String {
         escape(&tun.ifname),
         tun.v6,
         tun.mtu,
-        counted(tun.queues.into(), "queue"),
+        counted(tun.queues, "queue"),
         if tun.offload { "on" } else { "off" },
     )
 }

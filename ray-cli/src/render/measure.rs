@@ -48,19 +48,57 @@ pub(crate) fn seconds(ms: u32) -> String {
     format!("{} s", f64::from(ms) / 1000.0)
 }
 
-/// A Unix time as date and minute in UTC, after Hinnant's `civil_from_days`.
+/// A span exactly as the arguments take it: `90m` is not `1h`.
+pub(crate) fn lasting(seconds: u64) -> String {
+    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m")];
+    let unit = units.iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{seconds}s"), |(unit, name)| format!("{}{name}", seconds / unit))
+}
+
+/// A moment as seen from another one: `in 23h`, `5m ago`.
+pub(crate) fn moment(at_s: u64, now_s: u64) -> String {
+    match (at_s.checked_sub(now_s), now_s.saturating_sub(at_s)) {
+        (Some(ahead @ 1..), _) => format!("in {}", age(ahead)),
+        (_, 0..MINUTE) => "now".to_owned(),
+        (_, gone) => format!("{} ago", age(gone)),
+    }
+}
+
+/// A Unix time as date and minute in UTC.
 pub(crate) fn utc(unix_s: u64) -> String {
+    format!("{} UTC", utc_minute(unix_s))
+}
+
+/// The same where the zone is told elsewhere.
+pub(crate) fn utc_minute(unix_s: u64) -> String {
+    let (year, month, day) = date(unix_s / DAY);
+    let (hour, minute) = (unix_s % DAY / HOUR, unix_s % HOUR / MINUTE);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
+}
+
+/// To the second, where the zone is told elsewhere.
+pub(crate) fn utc_second(unix_s: u64) -> String {
+    format!("{}:{:02}", utc_minute(unix_s), unix_s % MINUTE)
+}
+
+/// A Unix time after ISO 8601.
+pub(crate) fn iso(unix_s: u64) -> String {
+    let (year, month, day) = date(unix_s / DAY);
+    let (hour, minute, second) = (unix_s % DAY / HOUR, unix_s % HOUR / MINUTE, unix_s % MINUTE);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a day since 1970, after Hinnant's `civil_from_days`.
+fn date(days_since_1970: u64) -> (u64, u64, u64) {
     // Years start in March here, so that the leap day is the last of a year; an era is 400 years.
-    let days = unix_s / DAY + 719_468;
+    let days = days_since_1970 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    let (hour, minute) = (unix_s % DAY / HOUR, unix_s % HOUR / MINUTE);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
@@ -92,5 +130,23 @@ mod tests {
         assert_eq!(utc(1_709_251_200), "2024-03-01 00:00 UTC");
         assert_eq!(utc(4_107_542_400), "2100-03-01 00:00 UTC");
         assert!(!utc(u64::MAX).is_empty());
+    }
+
+    #[test]
+    fn a_span_loses_nothing() {
+        let shown = [0, 59, 60, 90, 5400, 86_400, 604_801].map(lasting);
+        assert_eq!(shown, ["0s", "59s", "1m", "90s", "90m", "1d", "604801s"]);
+    }
+
+    #[test]
+    fn a_moment_tells_before_and_after() {
+        let shown = [0, 940, 941, 1000, 1001, 1000 + 84_000].map(|at| moment(at, 1000));
+        assert_eq!(shown, ["16m ago", "1m ago", "now", "now", "in 1s", "in 23h"]);
+        assert_eq!(moment(u64::MAX, 0), "in 213503982334601d");
+    }
+
+    #[test]
+    fn an_iso_time_has_seconds() {
+        assert_eq!(iso(1_790_000_000), "2026-09-21T14:13:20Z");
     }
 }

@@ -2,14 +2,22 @@
 
 pub(crate) mod device;
 pub(crate) mod engine;
+pub(crate) mod firewall;
+pub(crate) mod flow;
+pub(crate) mod group;
 pub(crate) mod invite;
+mod ledger;
+pub(crate) mod log;
 pub(crate) mod measure;
+pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod ping;
+pub(crate) mod qr;
 pub(crate) mod status;
+pub(crate) mod suggestion;
 mod table;
 
-use ray_ipc::control::PathState;
+use ray_ipc::control::{NetworkMode, PathState};
 
 use crate::escape::escape;
 
@@ -23,7 +31,17 @@ fn whole_path(path: &PathState) -> String {
     }
 }
 
+/// As in the arguments.
+fn mode_name(mode: NetworkMode) -> &'static str {
+    match mode {
+        NetworkMode::Closed => "closed",
+        NetworkMode::Approval => "approval",
+        NetworkMode::Open => "open",
+    }
+}
+
 /// `1 member`, `2 members`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: impl TryInto<usize>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(usize::MAX);
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     escape::escape,
-    json::loss_percent,
+    json::ping::loss_percent,
     output::{Palette, Role},
 };
 

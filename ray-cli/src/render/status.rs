@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use ray_ipc::control::{HelperState, MemberState, MemberStatus, NetworkStatus, PathState, StatusReply};
+use ray_ipc::control::{
+    HelperState, MemberState, MemberStatus, NetworkStatus, PathState, Standing, StatusReply, WaitingReply,
+};
 
 use super::{
     counted,
     device::device,
-    engine,
-    measure::{age, bytes, rtt},
-    table::{Cell, Row, aligned},
+    engine, ledger,
+    measure::{age, bytes, lasting, rtt},
+    mode_name,
+    table::{Cell, Row, aligned, headings},
 };
 use crate::{
     escape::escape,
-    json::is_up,
+    json::status::is_up,
     output::{Palette, Role},
 };
 
@@ -28,12 +31,19 @@ pub(crate) fn all(status: &StatusReply, verbose: bool, palette: Palette) -> Stri
         text.push('\n');
         text.push_str(&details(status));
     }
-    if status.networks.is_empty() {
+    if status.networks.is_empty() && status.waiting.is_empty() {
         text.push_str("\nno network yet: `ray create NAME` founds one, `ray join CODE` enters one\n");
     }
     for network in &status.networks {
         text.push('\n');
-        text.push_str(&network_text(network, is_up(status), verbose, palette));
+        match network.standing {
+            Standing::Member => text.push_str(&network_text(network, is_up(status), verbose, palette)),
+            Standing::Out { .. } | Standing::Ended { .. } => text.push_str(&past_text(network, verbose, palette)),
+        }
+    }
+    for waiting in &status.waiting {
+        text.push('\n');
+        text.push_str(&waiting_text(waiting, palette));
     }
     text
 }
@@ -45,9 +55,11 @@ pub(crate) fn verdict(status: &StatusReply, palette: Palette) -> String {
         (false, true) => palette.paint(Role::Bad, "not up"),
         (false, false) => palette.paint(Role::Warn, "down"),
     };
-    let mut parts = vec![state, counted(status.networks.len(), "network")];
+    let networks: Vec<_> =
+        status.networks.iter().filter(|network| matches!(network.standing, Standing::Member)).collect();
+    let mut parts = vec![state, counted(networks.len(), "network")];
     if is_up(status) {
-        parts.push(Peers::of(&status.networks).to_string());
+        parts.push(Peers::of(&networks).to_string());
     }
     parts.push(match status.helper {
         HelperState::Connected => "helper ok".to_owned(),
@@ -86,15 +98,22 @@ fn details(status: &StatusReply) -> String {
 
 fn network_text(network: &NetworkStatus, up: bool, verbose: bool, palette: Palette) -> String {
     let name = escape(&network.name);
-    let role = if network.coordinator { " · coordinator" } else { "" };
-    let members = counted(network.members.len(), "member");
-    let mut text = format!("{}{role} · {members}\n", palette.paint(Role::Name, &name));
+    let mut text = palette.paint(Role::Name, &name);
+    if network.coordinator {
+        text.push_str(" · coordinator");
+    }
+    text.push_str(&format!(" · {} · {}", mode_name(network.mode), counted(network.members.len(), "member")));
+    if network.ephemeral_s > 0 {
+        text.push_str(&format!(" · ephemeral {}", lasting(network.ephemeral_s.into())));
+    }
+    text.push('\n');
+    text.push_str(&ledger::pending(network, palette));
     if verbose {
-        text.push_str(&format!("  room id {}\n", escape(&network.room_id)));
+        text.push_str(&ledger::details(network));
     }
     // While nothing flows, a list of peers would only look as if something did.
     if up || verbose {
-        let mut rows = vec![headings()];
+        let mut rows = vec![headings(&HEADINGS)];
         let (me, others): (Vec<_>, Vec<_>) = network.members.iter().partition(|member| member.me);
         rows.extend(me.into_iter().chain(others).map(|member| row(member, verbose)));
         text.push_str(&aligned(&rows, palette));
@@ -105,9 +124,25 @@ fn network_text(network: &NetworkStatus, up: bool, verbose: bool, palette: Palet
     text
 }
 
-fn headings() -> Row {
-    let cells = HEADINGS.iter().map(|heading| Cell::new(Role::Dim, *heading)).collect();
-    Row { mark: Cell::plain(" "), cells, below: vec![] }
+/// A network that this node is not in any more: nothing to reach there.
+fn past_text(network: &NetworkStatus, verbose: bool, palette: Palette) -> String {
+    let (state, how) = match &network.standing {
+        Standing::Member => ("member", String::new()),
+        Standing::Out { reason } => ("not a member", format!(": {}", escape(reason))),
+        Standing::Ended { by } => ("ended", format!(" by {}", escape(by))),
+    };
+    let (name, state) = (palette.paint(Role::Name, &escape(&network.name)), palette.paint(Role::Bad, state));
+    let details = if verbose { ledger::details(network) } else { String::new() };
+    format!("{name} · {state}{how}\n{details}")
+}
+
+fn waiting_text(waiting: &WaitingReply, palette: Palette) -> String {
+    format!(
+        "{} · to be let in as {}\n  room id {}\n  a coordinator has to accept it; to stop asking → ray leave ROOM-ID\n",
+        palette.paint(Role::Warn, "waiting"),
+        escape(&waiting.hostname),
+        escape(&waiting.room_id),
+    )
 }
 
 /// A star marks those who may invite.
@@ -126,7 +161,7 @@ fn row(member: &MemberStatus, verbose: bool) -> Row {
         below.push(format!("id   {}", escape(&member.endpoint_id)));
         below.extend(via(&member.state));
     }
-    Row { mark, cells, below }
+    Row { mark, cells, below: below.into_iter().map(|line| Cell::new(Role::Dim, line)).collect() }
 }
 
 /// The mark and the columns from PATH on.
@@ -176,7 +211,7 @@ struct Peers {
 }
 
 impl Peers {
-    fn of(networks: &[NetworkStatus]) -> Self {
+    fn of(networks: &[&NetworkStatus]) -> Self {
         let members = networks.iter().flat_map(|network| &network.members).filter(|member| !member.me);
         let by_id: BTreeMap<&str, &MemberState> =
             members.map(|member| (member.endpoint_id.as_str(), &member.state)).collect();

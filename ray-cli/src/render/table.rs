@@ -1,4 +1,4 @@
-//! Aligned columns of peers within eighty terminal columns.
+//! Aligned columns, for peers within eighty terminal columns.
 
 use crate::output::{Palette, Role};
 
@@ -36,7 +36,13 @@ impl Cell {
 pub(super) struct Row {
     pub(super) mark: Cell,
     pub(super) cells: Vec<Cell>,
-    pub(super) below: Vec<String>,
+    pub(super) below: Vec<Cell>,
+}
+
+/// The first row, which names the columns.
+pub(super) fn headings(names: &[&str]) -> Row {
+    let cells = names.iter().map(|name| Cell::new(Role::Dim, *name)).collect();
+    Row { mark: Cell::plain(" "), cells, below: vec![] }
 }
 
 /// The rows as lines, cells aligned.
@@ -60,7 +66,7 @@ pub(super) fn aligned(rows: &[Row], palette: Palette) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
         for below in &row.below {
-            text.push_str(&format!("    {}\n", palette.paint(Role::Dim, below)));
+            text.push_str(&format!("    {}\n", below.painted(palette)));
         }
     }
     text

@@ -268,6 +268,17 @@ pub fn consent(key: &SigningKey, room: RoomId, hostname: &Hostname, after: Optio
     key.sign(&encode::welcome_message(&room, &public_half(key), hostname, after.as_ref())).to_bytes()
 }
 
+/// Whether a joiner itself signed that.
+pub fn consents(
+    joiner: &PeerId,
+    room: RoomId,
+    hostname: &Hostname,
+    after: Option<EntryId>,
+    consent: &[u8; 64],
+) -> bool {
+    check_signature(&joiner.0, &encode::welcome_message(&room, joiner, hostname, after.as_ref()), consent).is_ok()
+}
+
 /// A user's word that a device is its own.
 pub fn certify(user: &SigningKey, room: RoomId, device: PeerId) -> [u8; 64] {
     user.sign(&encode::device_message(&room, &device)).to_bytes()

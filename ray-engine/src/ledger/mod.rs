@@ -33,6 +33,7 @@ mod authority;
 mod digest;
 mod encode;
 mod entry;
+pub mod epoch;
 mod fold;
 mod history;
 mod invite;
@@ -59,7 +60,7 @@ pub use self::{
     action::{Action, GroupName, InviteKey, Mode, RuleText, Scope, UserKey},
     alarm::Alarm,
     authority::Refusal,
-    entry::{EntryError, EntryId, VerifiedEntry, certify, consent, uncertify, verify},
+    entry::{EntryError, EntryId, VerifiedEntry, certify, consent, consents, uncertify, verify},
     invite::{Invite, InviteError},
     log::{Inserted, Ledger},
     permit::AuthorError,

@@ -46,7 +46,7 @@ impl Pending {
         self.held.insert(id, Waiting { entry, missing, age });
         while self.held.len() > PENDING_ENTRIES_MAX || self.bytes > PENDING_BYTES_MAX {
             let Some(oldest) = self.ages.first_key_value().map(|(_, id)| *id) else { break };
-            self.take(&oldest);
+            self.remove(&oldest);
         }
     }
 
@@ -58,7 +58,7 @@ impl Pending {
             let Some(waiting) = self.held.get_mut(&child) else { continue };
             waiting.missing.remove(parent);
             if waiting.missing.is_empty() {
-                ready.extend(self.take(&child));
+                ready.extend(self.remove(&child));
             }
         }
         ready
@@ -69,7 +69,7 @@ impl Pending {
         let mut lost = vec![*parent];
         while let Some(parent) = lost.pop() {
             for child in self.waiting.remove(&parent).unwrap_or_default() {
-                self.take(&child);
+                self.remove(&child);
                 lost.push(child);
             }
         }
@@ -80,17 +80,7 @@ impl Pending {
         self.waiting.keys().filter(|parent| !self.held.contains_key(parent))
     }
 
-    pub(super) fn get(&self, id: &EntryId) -> Option<&VerifiedEntry> {
-        self.held.get(id).map(|waiting| &waiting.entry)
-    }
-
-    /// Who waits for `parent`.
-    pub(super) fn children(&self, parent: &EntryId) -> Vec<EntryId> {
-        self.waiting.get(parent).into_iter().flatten().copied().collect()
-    }
-
-    /// Keeps an entry no longer.
-    pub(super) fn take(&mut self, id: &EntryId) -> Option<VerifiedEntry> {
+    fn remove(&mut self, id: &EntryId) -> Option<VerifiedEntry> {
         let waiting = self.held.remove(id)?;
         self.ages.remove(&waiting.age);
         self.bytes -= waiting.entry.bytes().len();

@@ -2,27 +2,34 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use iroh::{
     Endpoint, EndpointAddr, EndpointId, RelayMap, RelayMode, RelayUrl, SecretKey, TransportAddr,
     address_lookup::{AddrFilter, PkarrPublisher, PkarrResolver},
-    endpoint::{Builder, Connection, Incoming, QuicTransportConfig, VarInt, presets},
+    endpoint::{Builder, Connection, Incoming, IncomingAddr, QuicTransportConfig, VarInt, presets},
 };
 use tokio::{
     sync::{Semaphore, mpsc},
     time::timeout,
 };
 
-use super::{Link, Links, MeshError, MeshEvent, alpn, close, dial::Dialler, gate::Gate, join};
-use crate::ident::{PeerId, is_mesh_address};
+use super::{
+    Link, Links, MeshError, MeshEvent, alpn, close,
+    dial::Dialler,
+    doorkeeper::{Doorkeeper, Source},
+    gate::Gate,
+    join::Reception,
+};
+use crate::ident::{PeerId, RoomId, is_mesh_address};
 
 /// A silent peer is gone after this; status tells within 15 s.
 const IDLE_TIMEOUT_MS: u32 = 10_000;
@@ -32,8 +39,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(3);
 const INITIAL_MTU: u16 = 1400;
 /// Datagrams under way in one connection, in bytes, each direction: 20 ms at 1 Gbit/s.
 const DATAGRAM_BUFFER: usize = 2_500_000;
-/// Connections of strangers that are served at once; one more is turned away.
-const JOINS_MAX: usize = 32;
 /// An orderly end waits so long for peers that do not answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
@@ -55,6 +60,24 @@ pub struct MeshSettings {
     pub features: u32,
     /// 0 = any.
     pub bind_port: u16,
+    pub guest: Guest,
+}
+
+/// Another protocol that is spoken at the endpoint: its ALPN, and what serves a connection to its end. Who may have what
+/// by it is for that protocol to say.
+#[derive(Clone)]
+pub struct Guest {
+    pub alpn: &'static [u8],
+    pub serve: Serve,
+}
+
+/// Serves one connection.
+pub(super) type Serve = Arc<dyn Fn(Connection) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest").field("alpn", &self.alpn.escape_ascii().to_string()).finish_non_exhaustive()
+    }
 }
 
 /// Called for each link that is up, to carry its packets.
@@ -71,6 +94,7 @@ pub struct Mesh {
     features: u32,
     events: mpsc::Sender<MeshEvent>,
     on_link: OnLink,
+    guest: Guest,
 }
 
 impl std::fmt::Debug for Mesh {
@@ -101,7 +125,7 @@ impl Mesh {
         }
         let endpoint = bind_port(builder, settings.bind_port)?
             .secret_key(SecretKey::from_bytes(&settings.secret_key))
-            .alpns(vec![alpn::LINK.to_vec(), alpn::JOIN.to_vec()])
+            .alpns(vec![alpn::LINK.to_vec(), alpn::JOIN.to_vec(), settings.guest.alpn.to_vec()])
             .transport_config(transport_config())
             // An overlay address can carry no underlay packet; see the helper's rule for the engine's own uid.
             .addr_filter(AddrFilter::new(without_overlay))
@@ -120,6 +144,7 @@ impl Mesh {
             features: settings.features,
             events,
             on_link,
+            guest: settings.guest,
         };
         tokio::spawn(accept_all(mesh.clone()));
         Ok(mesh)
@@ -131,6 +156,16 @@ impl Mesh {
 
     pub fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// What records are published with, and other nodes reached.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Whether there is any address at which others could reach this node.
+    pub fn has_address(&self) -> bool {
+        !self.endpoint.addr().addrs.is_empty()
     }
 
     /// Addresses that the underlay sockets are bound to.
@@ -149,9 +184,9 @@ impl Mesh {
         }
     }
 
-    /// Sets what the peer wants to see on datagrams from now on; `None` where no network is shared.
-    pub fn address(&self, link: &Link, handle: Option<u16>) {
-        if link.set_tx_handle(handle) {
+    /// Sets what the peer wants to see on datagrams of each network from now on.
+    pub fn address(&self, link: &Link, handles: BTreeMap<RoomId, u16>) {
+        if link.set_tx_handles(handles) {
             self.links.touch();
         }
     }
@@ -190,7 +225,8 @@ impl Mesh {
         Ok(())
     }
 
-    pub(super) async fn connect(&self, peer: PeerId, alpn: &[u8]) -> Result<Connection, MeshError> {
+    /// Connects to a node, linked or not, for the protocol `alpn`.
+    pub async fn connect(&self, peer: PeerId, alpn: &[u8]) -> Result<Connection, MeshError> {
         let id = EndpointId::from_bytes(&peer.0).map_err(|error| MeshError::Unreachable(error.to_string()))?;
         self.endpoint
             .connect(EndpointAddr::new(id), alpn)
@@ -236,7 +272,7 @@ impl Mesh {
 
 async fn accept_all(mesh: Mesh) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    let joins = Arc::new(Semaphore::new(JOINS_MAX));
+    let (doorkeeper, reception) = (Doorkeeper::default(), Reception::new(mesh.events.clone()));
     while let Some(incoming) = mesh.endpoint.accept().await {
         if mesh.closing.load(Ordering::Acquire) {
             incoming.ignore();
@@ -253,32 +289,41 @@ async fn accept_all(mesh: Mesh) {
             incoming.refuse();
             continue;
         };
-        let (mesh, joins) = (mesh.clone(), joins.clone());
+        let (mesh, doorkeeper, reception) = (mesh.clone(), doorkeeper.clone(), reception.clone());
+        let source = match incoming.remote_addr() {
+            IncomingAddr::Ip(addr) => Source::of(addr.ip()),
+            // Whatever is no address is as good as a relay: it says nothing about who comes.
+            _ => Source::Relay,
+        };
         tokio::spawn(async move {
             let accepted = accept_one(incoming).await;
             drop(permit);
-            match accepted {
-                Ok(connection) => serve(&mesh, connection, &joins).await,
-                Err(error) => tracing::debug!(%error, "accepting a connection"),
+            let connection = match accepted {
+                Ok(connection) => connection,
+                Err(error) => return tracing::debug!(%error, "accepting a connection"),
+            };
+            let alpn = connection.alpn();
+            if alpn == alpn::LINK {
+                mesh.adopt(connection);
+            } else if alpn == mesh.guest.alpn {
+                (mesh.guest.serve)(connection).await;
+            } else if let Some(_slot) = doorkeeper.admit(connection_peer(&connection), source, Instant::now()) {
+                reception.serve(connection).await;
+            } else {
+                connection.close(VarInt::from_u32(close::BUSY), b"busy");
             }
         });
     }
+}
+
+fn connection_peer(connection: &Connection) -> PeerId {
+    PeerId(*connection.remote_id().as_bytes())
 }
 
 async fn accept_one(incoming: Incoming) -> Result<Connection, MeshError> {
     let accepting = incoming.accept().map_err(|error| MeshError::Lost(error.to_string()))?;
     let accepted = timeout(HANDSHAKE_TIMEOUT, accepting).await.map_err(|_| MeshError::Timeout)?;
     accepted.map_err(|error| MeshError::Lost(error.to_string()))
-}
-
-async fn serve(mesh: &Mesh, connection: Connection, joins: &Semaphore) {
-    if connection.alpn() == alpn::LINK {
-        mesh.adopt(connection);
-    } else if let Ok(_permit) = joins.try_acquire() {
-        join::serve(connection, &mesh.events).await;
-    } else {
-        connection.close(VarInt::from_u32(close::BUSY), b"busy");
-    }
 }
 
 fn transport_config() -> QuicTransportConfig {

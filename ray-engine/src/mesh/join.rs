@@ -1,166 +1,258 @@
 //! The join protocol: what a node without a membership and a member say to each other, on one stream.
 //!
 //! ```text
-//! joiner                                   member
-//!   Ask { room, invite, proof }       ──▶    invite known, unexpired, unused; proof = the invite's signature over the joiner
-//!                                     ◀──  Offer { entries, more } …   the ledger
-//!   Redeem { entries }                  ──▶    verified, recorded, told to the others
-//!                                     ◀──  Seated
+//! joiner                                               member
+//!   Ask { room, by: Invite { invite, proof } }   ──▶     the invite is good, and the joiner holds it
+//!    or Ask { room, by: Knock { …, consent } }   ──▶     the network is open, or a coordinator decides
+//!                                                ◀──   Offer { room, entries, more } …   the ledger
+//!   Redeem { leave, hostname, after, proof }     ──▶     the member signs the entry that seats the joiner
+//!    or Enter { leave, hostname, after, consent }
+//!                                                ◀──   Seated { entries }
 //! ```
 //!
 //! A joiner that finds itself on the offered roster is a member already and stops there. Any step may be answered by
-//! `Refused`. The invite's secret never crosses.
+//! `Refused`, and where a coordinator has to decide first by `Waiting`. The invite's secret never crosses.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bincode::{Decode, Encode};
 use iroh::endpoint::{Connection, RecvStream, SendStream, VarInt};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     time::timeout,
 };
 
-use super::{JoinRefusal, Mesh, MeshError, MeshEvent, alpn, close, stream};
+use super::{By, Door, Entering, JoinRefusal, Mesh, MeshError, MeshEvent, Seating, Ticket, alpn, close, stream};
 use crate::{
-    ident::{PeerId, RoomId},
-    ledger::limits::{ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX},
+    ident::{Hostname, PeerId, RoomId},
+    ledger::{
+        EntryId,
+        limits::{ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX},
+    },
 };
 
 /// The first words of a stranger. Who says nothing makes room for others.
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 /// A whole join as the member sees it. Strangers do not hold resources for longer.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// A redeem entry, and the entry by which the joiner left earlier.
-const REDEEM_ENTRIES_MAX: usize = 2;
-const ASK_MAX: usize = REDEEM_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 64;
-const ANSWER_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 64;
+/// Ledgers that are copied out to strangers at once; each may be several megabytes.
+const OFFERS_MAX: usize = 8;
+/// The entry by which the joiner left earlier, and its words.
+const ASK_MAX: usize = ENTRY_BYTES_MAX + 512;
+const ANSWER_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 128;
 
 #[derive(Debug, Encode, Decode)]
 enum JoinRequest {
-    Ask { room: [u8; 32], invite: [u8; 32], proof: [u8; 64] },
-    Redeem { entries: Vec<Vec<u8>> },
+    Ask { room: [u8; 32], by: Ground },
+    Redeem { leave: Option<Vec<u8>>, hostname: String, after: Option<[u8; 32]>, proof: [u8; 64] },
+    Enter { leave: Option<Vec<u8>>, hostname: String, after: Option<[u8; 32]>, consent: [u8; 64] },
+}
+
+#[derive(Debug, Encode, Decode)]
+enum Ground {
+    Invite { invite: [u8; 32], proof: [u8; 64] },
+    Knock { hostname: String, after: Option<[u8; 32]>, consent: [u8; 64] },
 }
 
 #[derive(Debug, Encode, Decode)]
 enum JoinAnswer {
-    Offer { entries: Vec<Vec<u8>>, more: bool },
-    Seated,
+    Offer { room: [u8; 32], entries: Vec<Vec<u8>>, more: bool },
+    Waiting,
     Refused(JoinRefusal),
+    Seated { entries: Vec<Vec<u8>> },
+}
+
+/// What a member answers to a stranger that asks.
+#[derive(Debug)]
+pub enum Asked {
+    Offer(Offer),
+    /// A coordinator has to decide; ask again.
+    Waiting,
 }
 
 /// The joiner's side after a member has offered its ledger.
 #[derive(Debug)]
 pub struct Offer {
+    pub room: RoomId,
     pub entries: Vec<Vec<u8>>,
     connection: Connection,
     tx: SendStream,
     rx: RecvStream,
 }
 
-/// Shows an invite to `peer`.
-pub async fn ask(
-    mesh: &Mesh,
-    peer: PeerId,
-    room: RoomId,
-    invite: [u8; 32],
-    proof: [u8; 64],
-) -> Result<Offer, MeshError> {
+/// Asks `peer` for a seat in the network that `room` finds.
+pub async fn ask(mesh: &Mesh, peer: PeerId, room: RoomId, by: By) -> Result<Asked, MeshError> {
     let connection = mesh.connect(peer, alpn::JOIN).await?;
     let (mut tx, mut rx) = connection.open_bi().await.map_err(|error| MeshError::Lost(error.to_string()))?;
-    stream::send::<ASK_MAX, _>(&mut tx, &JoinRequest::Ask { room: room.0, invite, proof }).await?;
+    stream::send::<ASK_MAX, _>(&mut tx, &JoinRequest::Ask { room: room.0, by: ground(by) }).await?;
     let mut entries = Vec::new();
     loop {
         match stream::recv::<ANSWER_MAX, _>(&mut rx).await? {
-            JoinAnswer::Offer { entries: part, more } => {
+            JoinAnswer::Offer { room, entries: part, more } => {
                 entries.extend(part);
                 if entries.len() > ENTRIES_MAX {
                     return Err(MeshError::Violation("an endless offer"));
                 }
                 if !more {
-                    return Ok(Offer { entries, connection, tx, rx });
+                    return Ok(Asked::Offer(Offer { room: RoomId(room), entries, connection, tx, rx }));
                 }
             }
+            JoinAnswer::Waiting => return Ok(Asked::Waiting),
             JoinAnswer::Refused(refusal) => return Err(MeshError::Refused(refusal)),
-            JoinAnswer::Seated => return Err(MeshError::Violation("seated before redeeming")),
+            JoinAnswer::Seated { .. } => return Err(MeshError::Violation("seated before entering")),
         }
     }
 }
 
 impl Offer {
-    /// Hands over the redeem entry, after those it rests on; on success the member has recorded them.
-    pub async fn redeem(mut self, entries: Vec<Vec<u8>>) -> Result<(), MeshError> {
-        stream::send::<ASK_MAX, _>(&mut self.tx, &JoinRequest::Redeem { entries }).await?;
+    /// Says the last word; on success the member has recorded the seat.
+    pub async fn enter(mut self, entering: Entering) -> Result<Seating, MeshError> {
+        let (leave, hostname) = (entering.leave, entering.hostname.to_string());
+        let after = entering.after.map(|id| id.0);
+        let request = match entering.by {
+            Ticket::Invite { proof, .. } => JoinRequest::Redeem { leave, hostname, after, proof },
+            Ticket::Consent(consent) => JoinRequest::Enter { leave, hostname, after, consent },
+        };
+        stream::send::<ASK_MAX, _>(&mut self.tx, &request).await?;
         let answer = stream::recv::<ANSWER_MAX, _>(&mut self.rx).await?;
         self.connection.close(VarInt::from_u32(close::DONE), b"done");
         match answer {
-            JoinAnswer::Seated => Ok(()),
+            JoinAnswer::Seated { entries } => Ok(Seating::Seated(entries)),
+            JoinAnswer::Waiting => Ok(Seating::Waiting),
             JoinAnswer::Refused(refusal) => Err(MeshError::Refused(refusal)),
             JoinAnswer::Offer { .. } => Err(MeshError::Violation("a second offer")),
         }
     }
 
-    /// Ends the conversation: nothing to redeem.
+    /// Ends the conversation: no seat is needed.
     pub fn decline(self) {
         self.connection.close(VarInt::from_u32(close::DONE), b"done");
     }
 }
 
-/// The member's side: serves one stranger.
-pub(super) async fn serve(connection: Connection, events: &mpsc::Sender<MeshEvent>) {
-    let peer = PeerId(*connection.remote_id().as_bytes());
-    match timeout(SERVE_TIMEOUT, converse(&connection, peer, events)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(peer = %peer.short(), %error, "serving a join"),
-        Err(_) => tracing::debug!(peer = %peer.short(), "serving a join: out of time"),
+/// Serves strangers. Cloning shares the bound on ledgers that are copied out.
+#[derive(Debug, Clone)]
+pub(super) struct Reception {
+    events: mpsc::Sender<MeshEvent>,
+    offers: Arc<Semaphore>,
+}
+
+impl Reception {
+    pub(super) fn new(events: mpsc::Sender<MeshEvent>) -> Self {
+        Self { events, offers: Arc::new(Semaphore::new(OFFERS_MAX)) }
     }
-    // The joiner closes when it has read the answer; a deadline for one that does not.
-    if timeout(Duration::from_secs(2), connection.closed()).await.is_err() {
-        connection.close(VarInt::from_u32(close::DONE), b"done");
+
+    /// The member's side: serves one stranger.
+    pub(super) async fn serve(&self, connection: Connection) {
+        let peer = PeerId(*connection.remote_id().as_bytes());
+        match timeout(SERVE_TIMEOUT, self.converse(&connection, peer)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(peer = %peer.short(), %error, "serving a join"),
+            Err(_) => tracing::debug!(peer = %peer.short(), "serving a join: out of time"),
+        }
+        // The joiner closes when it has read the answer; a deadline for one that does not.
+        if timeout(Duration::from_secs(2), connection.closed()).await.is_err() {
+            connection.close(VarInt::from_u32(close::DONE), b"done");
+        }
+    }
+
+    async fn converse(&self, connection: &Connection, peer: PeerId) -> Result<(), MeshError> {
+        let first = async {
+            let (tx, mut rx) = connection.accept_bi().await.map_err(|error| MeshError::Lost(error.to_string()))?;
+            let request = stream::recv::<ASK_MAX, _>(&mut rx).await?;
+            Ok::<_, MeshError>((tx, rx, request))
+        };
+        let (mut tx, mut rx, request) = timeout(ASK_TIMEOUT, first).await.map_err(|_| MeshError::Timeout)??;
+        let JoinRequest::Ask { room, by } = request else {
+            return Err(MeshError::Violation("entering before asking"));
+        };
+        let (asked, by) = (RoomId(room), by_of(by)?);
+        let invite = match &by {
+            By::Invite { invite, .. } => Some(*invite),
+            By::Knock { .. } => None,
+        };
+        let copying = self.offers.acquire().await;
+        let door = self.decide(|reply| MeshEvent::JoinAsked { peer, room: asked, by, reply }).await;
+        let (room, entries, have) = match door {
+            Ok(Door::Offer { room, entries, heads }) => (room, entries, heads),
+            Ok(Door::Waiting) => return stream::send::<ANSWER_MAX, _>(&mut tx, &JoinAnswer::Waiting).await,
+            Err(refusal) => return refuse(&mut tx, refusal).await,
+        };
+        offer(&mut tx, room, entries).await?;
+        drop(copying);
+
+        // A member that asks again ends here, by closing.
+        let entering = match (stream::recv::<ASK_MAX, _>(&mut rx).await?, invite) {
+            (JoinRequest::Redeem { leave, hostname, after, proof }, Some(invite)) => {
+                let (hostname, after) = words(&hostname, after)?;
+                Entering { leave, hostname, after, by: Ticket::Invite { invite, proof }, have }
+            }
+            (JoinRequest::Enter { leave, hostname, after, consent }, None) => {
+                let (hostname, after) = words(&hostname, after)?;
+                Entering { leave, hostname, after, by: Ticket::Consent(consent), have }
+            }
+            (JoinRequest::Redeem { .. } | JoinRequest::Enter { .. }, _) => {
+                return Err(MeshError::Violation("entering on another ground"));
+            }
+            (JoinRequest::Ask { .. }, _) => return Err(MeshError::Violation("asking twice")),
+        };
+        match self.decide(|reply| MeshEvent::JoinEntered { peer, room, entering, reply }).await {
+            Ok(Seating::Seated(entries)) => {
+                stream::send::<ANSWER_MAX, _>(&mut tx, &JoinAnswer::Seated { entries }).await
+            }
+            Ok(Seating::Waiting) => stream::send::<ANSWER_MAX, _>(&mut tx, &JoinAnswer::Waiting).await,
+            Err(refusal) => refuse(&mut tx, refusal).await,
+        }
+    }
+
+    async fn decide<T>(
+        &self,
+        event: impl FnOnce(oneshot::Sender<Result<T, JoinRefusal>>) -> MeshEvent,
+    ) -> Result<T, JoinRefusal> {
+        let (reply, decision) = oneshot::channel();
+        self.events.send(event(reply)).await.map_err(|_| JoinRefusal::NotNow)?;
+        decision.await.unwrap_or(Err(JoinRefusal::NotNow))
     }
 }
 
-async fn converse(connection: &Connection, peer: PeerId, events: &mpsc::Sender<MeshEvent>) -> Result<(), MeshError> {
-    let first = async {
-        let (tx, mut rx) = connection.accept_bi().await.map_err(|error| MeshError::Lost(error.to_string()))?;
-        let request = stream::recv::<ASK_MAX, _>(&mut rx).await?;
-        Ok::<_, MeshError>((tx, rx, request))
-    };
-    let (mut tx, mut rx, request) = timeout(ASK_TIMEOUT, first).await.map_err(|_| MeshError::Timeout)??;
-    let JoinRequest::Ask { room, invite, proof } = request else {
-        return Err(MeshError::Violation("redeeming before asking"));
-    };
-    let room = RoomId(room);
-    let entries = match decide(events, |reply| MeshEvent::JoinAsked { peer, room, invite, proof, reply }).await {
-        Ok(entries) => entries,
-        Err(refusal) => return refuse(&mut tx, refusal).await,
-    };
-    let chunks = entries.chunks(ANSWER_ENTRIES_MAX);
-    let last = chunks.len().saturating_sub(1);
-    for (at, chunk) in chunks.enumerate() {
-        let offer = JoinAnswer::Offer { entries: chunk.to_vec(), more: at < last };
-        stream::send::<ANSWER_MAX, _>(&mut tx, &offer).await?;
+async fn offer(tx: &mut SendStream, room: RoomId, mut entries: Vec<Vec<u8>>) -> Result<(), MeshError> {
+    loop {
+        let rest = entries.split_off(ANSWER_ENTRIES_MAX.min(entries.len()));
+        let more = !rest.is_empty();
+        stream::send::<ANSWER_MAX, _>(tx, &JoinAnswer::Offer { room: room.0, entries, more }).await?;
+        if !more {
+            return Ok(());
+        }
+        entries = rest;
     }
-    // A member that asks again ends here, by closing.
-    let JoinRequest::Redeem { entries } = stream::recv::<ASK_MAX, _>(&mut rx).await? else {
-        return Err(MeshError::Violation("asking twice"));
-    };
-    match decide(events, |reply| MeshEvent::JoinRedeemed { peer, room, entries, reply }).await {
-        Ok(_) => stream::send::<ANSWER_MAX, _>(&mut tx, &JoinAnswer::Seated).await,
-        Err(refusal) => refuse(&mut tx, refusal).await,
-    }
-}
-
-async fn decide(
-    events: &mpsc::Sender<MeshEvent>,
-    event: impl FnOnce(super::event::JoinReplySender) -> MeshEvent,
-) -> Result<Vec<Vec<u8>>, JoinRefusal> {
-    let (reply, decision) = oneshot::channel();
-    events.send(event(reply)).await.map_err(|_| JoinRefusal::Internal)?;
-    decision.await.unwrap_or(Err(JoinRefusal::Internal))
 }
 
 async fn refuse(tx: &mut SendStream, refusal: JoinRefusal) -> Result<(), MeshError> {
     stream::send::<ANSWER_MAX, _>(tx, &JoinAnswer::Refused(refusal)).await
+}
+
+fn ground(by: By) -> Ground {
+    match by {
+        By::Invite { invite, proof } => Ground::Invite { invite, proof },
+        By::Knock { hostname, after, consent } => {
+            Ground::Knock { hostname: hostname.to_string(), after: after.map(|id| id.0), consent }
+        }
+    }
+}
+
+fn by_of(ground: Ground) -> Result<By, MeshError> {
+    match ground {
+        Ground::Invite { invite, proof } => Ok(By::Invite { invite, proof }),
+        Ground::Knock { hostname, after, consent } => {
+            let (hostname, after) = words(&hostname, after)?;
+            Ok(By::Knock { hostname, after, consent })
+        }
+    }
+}
+
+fn words(hostname: &str, after: Option<[u8; 32]>) -> Result<(Hostname, Option<EntryId>), MeshError> {
+    let hostname = hostname.parse().map_err(|_| MeshError::Violation("a host name that is none"))?;
+    Ok((hostname, after.map(EntryId)))
 }
 
 #[cfg(test)]
@@ -172,28 +264,73 @@ mod tests {
 
     #[test]
     fn frozen_vectors() {
-        let ask = JoinRequest::Ask { room: [0x11; 32], invite: [0x22; 32], proof: [0x33; 64] };
-        let hex = format!("00000000{}{}{}", "11".repeat(32), "22".repeat(32), "33".repeat(64));
-        assert_eq!(HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&ask).unwrap()), hex);
-        let redeem = JoinRequest::Redeem { entries: vec![vec![7, 8]] };
-        assert_eq!(
-            HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&redeem).unwrap()),
-            "01000000010000000000000002000000000000000708"
-        );
+        let (ones, twos, threes) = ("11".repeat(32), "22".repeat(32), "33".repeat(64));
+        for (request, hex) in [
+            (
+                JoinRequest::Ask { room: [0x11; 32], by: Ground::Invite { invite: [0x22; 32], proof: [0x33; 64] } },
+                format!("00000000 {ones} 00000000 {twos} {threes}"),
+            ),
+            (
+                JoinRequest::Ask {
+                    room: [0x11; 32],
+                    by: Ground::Knock { hostname: "bob".to_owned(), after: Some([0x22; 32]), consent: [0x33; 64] },
+                },
+                format!("00000000 {ones} 01000000 0300000000000000 626f62 01 {twos} {threes}"),
+            ),
+            (
+                JoinRequest::Redeem {
+                    leave: Some(vec![7, 8]),
+                    hostname: "bob".to_owned(),
+                    after: None,
+                    proof: [0x33; 64],
+                },
+                format!("01000000 01 0200000000000000 0708 0300000000000000 626f62 00 {threes}"),
+            ),
+            (
+                JoinRequest::Enter { leave: None, hostname: "bob".to_owned(), after: None, consent: [0x33; 64] },
+                format!("02000000 00 0300000000000000 626f62 00 {threes}"),
+            ),
+        ] {
+            assert_eq!(HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&request).unwrap()), hex.replace(' ', ""));
+        }
 
         for (answer, hex) in [
             (
-                JoinAnswer::Offer { entries: vec![vec![9]], more: true },
-                "000000000100000000000000010000000000000009".to_owned() + "01",
+                JoinAnswer::Offer { room: [0x11; 32], entries: vec![vec![9]], more: true },
+                format!("00000000 {ones} 0100000000000000 0100000000000000 09 01"),
             ),
-            (JoinAnswer::Seated, "01000000".to_owned()),
-            (JoinAnswer::Refused(JoinRefusal::InviteUnknown), "0200000000000000".to_owned()),
-            (JoinAnswer::Refused(JoinRefusal::InviteExpired), "0200000001000000".to_owned()),
-            (JoinAnswer::Refused(JoinRefusal::InviteUsedUp), "0200000002000000".to_owned()),
-            (JoinAnswer::Refused(JoinRefusal::EntryInvalid), "0200000003000000".to_owned()),
-            (JoinAnswer::Refused(JoinRefusal::Internal), "0200000004000000".to_owned()),
+            (JoinAnswer::Waiting, "01000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::Unknown), "02000000 00000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::InviteExpired), "02000000 01000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::InviteUsedUp), "02000000 02000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::InviteRevoked), "02000000 03000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::Denied), "02000000 04000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::Removed), "02000000 05000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::Invalid), "02000000 06000000".to_owned()),
+            (JoinAnswer::Refused(JoinRefusal::NotNow), "02000000 07000000".to_owned()),
+            (JoinAnswer::Seated { entries: vec![vec![9]] }, "03000000 0100000000000000 0100000000000000 09".to_owned()),
         ] {
-            assert_eq!(HEXLOWER.encode(&codec::encode::<ANSWER_MAX, _>(&answer).unwrap()), hex, "{answer:?}");
+            let bytes = codec::encode::<ANSWER_MAX, _>(&answer).unwrap();
+            assert_eq!(HEXLOWER.encode(&bytes), hex.replace(' ', ""), "{answer:?}");
         }
+    }
+
+    #[test]
+    fn the_longest_words_fit() {
+        let request = JoinRequest::Redeem {
+            leave: Some(vec![0xff; ENTRY_BYTES_MAX]),
+            hostname: "n".repeat(63),
+            after: Some([0xff; 32]),
+            proof: [0xff; 64],
+        };
+        assert!(codec::encode::<ASK_MAX, _>(&request).is_ok());
+        let entries = vec![vec![0xff; ENTRY_BYTES_MAX]; ANSWER_ENTRIES_MAX];
+        assert!(codec::encode::<ANSWER_MAX, _>(&JoinAnswer::Offer { room: [0; 32], entries, more: true }).is_ok());
+    }
+
+    #[test]
+    fn a_host_name_with_an_escape_sequence_is_a_violation() {
+        assert!(words("bob\u{1b}[2J", None).is_err());
+        assert!(words("bob", None).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! One link: the connection to a peer device, its stream, and what the data path needs to know about it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc,
@@ -17,15 +17,17 @@ use iroh::{
     endpoint::{Connection, ConnectionError, RecvStream, SendDatagramError, SendStream, Side, VarInt},
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{sleep, timeout},
 };
 
 use super::{
-    MeshError, MeshEvent, close, stream,
+    MeshError, MeshEvent, close,
+    event::Credit,
+    stream,
     wire::{self, LinkMessage},
 };
-use crate::ident::PeerId;
+use crate::ident::{PeerId, RoomId};
 
 /// Messages that wait for a slow peer's stream. A peer that lets more pile up is cut off.
 const OUTBOX_MAX: usize = 64;
@@ -33,8 +35,13 @@ const OUTBOX_MAX: usize = 64;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an orderly end waits for the peer to have read everything.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
-/// No handle was announced by the peer yet: nothing may be sent.
-const NO_HANDLE: u32 = u32::MAX;
+/// Bytes of one peer's messages that are being read or wait for the service: one message of full size, or several small
+/// ones. Whoever sends more waits alone.
+const CREDIT_BYTES: u32 = 2 * 1024 * 1024;
+/// What the smallest message costs, so that no peer has more than 16 waiting.
+const MESSAGE_COST_MIN: u32 = CREDIT_BYTES / 16;
+
+const _: () = assert!(wire::MESSAGE_MAX <= CREDIT_BYTES as usize);
 
 /// The one connection to a peer device.
 pub struct Link {
@@ -42,8 +49,8 @@ pub struct Link {
     connection: Connection,
     outbox: mpsc::Sender<Outgoing>,
     since: Instant,
-    /// Handle that the peer wants on datagrams; [`NO_HANDLE`] until it said so.
-    tx_handle: AtomicU32,
+    /// Handles that the peer wants on datagrams of the networks that both sides have named.
+    tx_handles: ArcSwap<BTreeMap<RoomId, u16>>,
     /// Handles of ours that the peer may use.
     rx_handles: ArcSwap<BTreeSet<u16>>,
     tx_bytes: AtomicU64,
@@ -92,7 +99,7 @@ impl Link {
             connection,
             outbox,
             since: Instant::now(),
-            tx_handle: AtomicU32::new(NO_HANDLE),
+            tx_handles: ArcSwap::default(),
             rx_handles: ArcSwap::default(),
             tx_bytes: AtomicU64::new(0),
             rx_bytes: AtomicU64::new(0),
@@ -161,14 +168,23 @@ impl Link {
     }
 
     /// Whether that is something else than before.
-    pub(super) fn set_tx_handle(&self, handle: Option<u16>) -> bool {
-        let handle = handle.map_or(NO_HANDLE, u32::from);
-        self.tx_handle.swap(handle, Ordering::AcqRel) != handle
+    pub(super) fn set_tx_handles(&self, handles: BTreeMap<RoomId, u16>) -> bool {
+        let before = self.tx_handles.load();
+        let changes = **before != handles;
+        if changes {
+            self.tx_handles.store(Arc::new(handles));
+        }
+        changes
     }
 
-    /// The handle for datagrams to the peer, once it is known.
-    pub fn tx_handle(&self) -> Option<u16> {
-        u16::try_from(self.tx_handle.load(Ordering::Acquire)).ok()
+    /// The handle for datagrams of a network to the peer, once it is known.
+    pub fn tx_handle(&self, network: &RoomId) -> Option<u16> {
+        self.tx_handles.load().get(network).copied()
+    }
+
+    /// Whether the peer has said how to address it in any network.
+    pub fn is_addressed(&self) -> bool {
+        !self.tx_handles.load().is_empty()
     }
 
     pub fn set_rx_handles(&self, handles: BTreeSet<u16>) {
@@ -266,7 +282,11 @@ async fn converse(
         LinkMessage::Networks(_)
         | LinkMessage::Heads { .. }
         | LinkMessage::Want { .. }
-        | LinkMessage::Entries { .. } => {
+        | LinkMessage::Entries { .. }
+        | LinkMessage::KeyWant { .. }
+        | LinkMessage::Keys { .. }
+        | LinkMessage::Knock { .. }
+        | LinkMessage::Denied { .. } => {
             return Err(MeshError::Violation("no hello"));
         }
     }
@@ -282,10 +302,14 @@ async fn converse(
 }
 
 async fn listen(link: &Arc<Link>, mut rx: RecvStream, events: &mpsc::Sender<MeshEvent>) -> Result<(), MeshError> {
+    let credit = Arc::new(Semaphore::new(CREDIT_BYTES as usize));
     loop {
-        let message = stream::recv::<{ wire::MESSAGE_MAX }, _>(&mut rx).await?;
-        // A full queue makes the peer wait: its flow-control window is not opened again until we have read.
-        if events.send(MeshEvent::Message { link: link.clone(), message }).await.is_err() {
+        let length = stream::recv_length::<{ wire::MESSAGE_MAX }>(&mut rx).await?;
+        let cost = u32::try_from(length).unwrap_or(CREDIT_BYTES).clamp(MESSAGE_COST_MIN, CREDIT_BYTES);
+        // Before a byte is read: the peer's flow-control window is not opened again while it has no credit.
+        let Ok(permit) = credit.clone().acquire_many_owned(cost).await else { return Ok(()) };
+        let message = stream::recv_body::<{ wire::MESSAGE_MAX }, _>(&mut rx, length).await?;
+        if events.send(MeshEvent::Message { link: link.clone(), message, credit: Credit(permit) }).await.is_err() {
             return Ok(());
         }
     }

@@ -8,6 +8,7 @@
 
 mod batch;
 mod dial;
+mod doorkeeper;
 mod endpoint;
 mod error;
 mod event;
@@ -20,18 +21,18 @@ mod stream;
 pub mod wire;
 
 pub use self::{
-    batch::Batch,
-    endpoint::{Mesh, MeshSettings},
+    batch::{Batch, Unpacked},
+    endpoint::{Guest, Mesh, MeshSettings},
     error::MeshError,
-    event::{JoinRefusal, MeshEvent},
+    event::{By, Credit, Door, Entering, JoinRefusal, MeshEvent, Seating, Ticket},
     link::{Link, LinkPath, Unsent},
     links::Links,
 };
 
 /// Application protocols. A number is raised when the bytes change meaning.
 mod alpn {
-    pub(super) const LINK: &[u8] = b"rayfish/link/1";
-    pub(super) const JOIN: &[u8] = b"rayfish/join/1";
+    pub(super) const LINK: &[u8] = b"rayfish/link/2";
+    pub(super) const JOIN: &[u8] = b"rayfish/join/2";
 }
 
 /// Application close codes.

@@ -20,12 +20,23 @@ pub(super) async fn send<const MAX: usize, T: Encode>(stream: &mut SendStream, m
 
 /// Receives one message of at most `MAX` bytes.
 pub(super) async fn recv<const MAX: usize, T: Decode<()>>(stream: &mut RecvStream) -> Result<T, MeshError> {
+    let length = recv_length::<MAX>(stream).await?;
+    recv_body::<MAX, T>(stream, length).await
+}
+
+/// Receives the length of a message, so that room for it can be made first.
+pub(super) async fn recv_length<const MAX: usize>(stream: &mut RecvStream) -> Result<usize, MeshError> {
     let mut length = [0u8; LENGTH];
     stream.read_exact(&mut length).await.map_err(|error| MeshError::Lost(error.to_string()))?;
     let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
-    if length > MAX {
-        return Err(MeshError::Violation("message over the limit"));
-    }
+    if length > MAX { Err(MeshError::Violation("message over the limit")) } else { Ok(length) }
+}
+
+/// Receives the message of that length.
+pub(super) async fn recv_body<const MAX: usize, T: Decode<()>>(
+    stream: &mut RecvStream,
+    length: usize,
+) -> Result<T, MeshError> {
     let mut body = vec![0u8; length];
     stream.read_exact(&mut body).await.map_err(|error| MeshError::Lost(error.to_string()))?;
     codec::decode::<MAX, _>(&body).map_err(|_| MeshError::Violation("malformed message"))

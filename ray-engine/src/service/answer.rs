@@ -1,6 +1,7 @@
 //! Sending answers to somebody who may have gone.
 
 use ray_ipc::control::Reply;
+use tokio::sync::oneshot;
 
 use super::Answer;
 use crate::mesh::JoinRefusal;
@@ -13,10 +14,7 @@ pub(super) async fn send(answer: &Answer, reply: Reply) {
 }
 
 /// Sends the decision on a join step.
-pub(super) fn decide(
-    reply: tokio::sync::oneshot::Sender<Result<Vec<Vec<u8>>, JoinRefusal>>,
-    decision: Result<Vec<Vec<u8>>, JoinRefusal>,
-) {
+pub(super) fn decide<T>(reply: oneshot::Sender<Result<T, JoinRefusal>>, decision: Result<T, JoinRefusal>) {
     if reply.send(decision).is_err() {
         tracing::debug!("a joiner left before its answer");
     }

@@ -2,10 +2,10 @@
 
 use ray_ipc::control::{CreateRequest, NetworkReply};
 
-use super::{Core, Result, failure, now};
+use super::{Core, Result, failure, mode::asked, now};
 use crate::{
     ident::{Hostname, NetworkName, RoomId},
-    ledger::{Ledger, SigningKey},
+    ledger::{Action, Ledger, Mode, SigningKey},
     mesh,
 };
 
@@ -20,12 +20,24 @@ impl Core {
                 format!("choose another name, or leave it first: ray leave {name}"),
             ));
         }
-        let network_key = mesh::random_key();
-        let (ledger, _) = Ledger::found(&SigningKey::from_bytes(&network_key), &self.key, name, hostname, now());
+        let (network_key, mode) = (mesh::random_key(), asked(request.mode));
+        let (mut ledger, _) =
+            Ledger::found(&SigningKey::from_bytes(&network_key), &self.key, name.clone(), hostname, now());
+        // In one step with the rest: there is no moment in which the network has another mode than was asked for.
+        if mode != Mode::default() {
+            let entry = ledger
+                .author(&self.key, Action::SetMode { mode }, now())
+                .map_err(|error| failure::author(name.as_str(), &error))?;
+            ledger.insert(entry);
+        }
         let room = ledger.room();
         tokio::task::block_in_place(|| self.add_network(ledger, Some(&network_key)))
             .map_err(|error| failure::store(&error))?;
         self.apply();
+        // The network is there. A coordinator that finds it without an epoch makes up for what fails here.
+        if let Err(error) = self.rotate_epoch(room) {
+            tracing::error!(network = %name, error = %error.message, "beginning the first epoch");
+        }
         self.network_reply(room)
     }
 

@@ -2,7 +2,15 @@
 
 use ray_ipc::control::{ErrorCode, ErrorReply};
 
-use crate::{ident::NameError, ledger::AuthorError, store::StoreError};
+use super::Network;
+use crate::{
+    ident::{NameError, NetworkName},
+    ledger::AuthorError,
+    store::StoreError,
+};
+
+/// Coordinators that a hint names.
+const ASKED_MAX: usize = 3;
 
 pub(super) fn fail(code: ErrorCode, message: impl Into<String>, hint: impl Into<String>) -> ErrorReply {
     let hint = hint.into();
@@ -30,13 +38,41 @@ pub(super) fn store(error: &StoreError) -> ErrorReply {
     fail(ErrorCode::Other, format!("{error}{cause}"), "check the disk and the engine's log; nothing was changed")
 }
 
+/// Why the ledger does not take what this node wants to say.
 pub(super) fn author(network: &str, error: &AuthorError) -> ErrorReply {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
     let hint = match error {
-        AuthorError::NotCoordinator => "ask a coordinator: `ray status` marks them with a star",
-        AuthorError::LastCoordinator => "the others would be left without anybody who can invite",
-        _ => "",
+        AuthorError::NotCoordinator | AuthorError::RemovedBefore => {
+            format!("ask a coordinator: ray admin list {network}")
+        }
+        AuthorError::NotMember | AuthorError::Dissolved => format!("forget the network: ray leave {network}"),
+        AuthorError::LastCoordinator => format!("make another one first: ray admin add HOST {network}"),
+        AuthorError::CoordinatorsFull => format!("dismiss one first: ray admin remove HOST {network}"),
+        AuthorError::MembersFull => format!("remove somebody first: ray kick HOST {network}"),
+        AuthorError::InvitesFull | AuthorError::LedgerFull => "found another network: ray create NAME".to_owned(),
+        AuthorError::Quota => "try again in an hour, or ask a coordinator".to_owned(),
+        _ => format!("see what happened: ray log {network}"),
     };
-    refused(format!("network {network}: {error}"), hint)
+    refused(format!("network {network}: {error}{cause}"), hint)
+}
+
+/// This node is no member of a network that it still holds.
+pub(super) fn no_member(network: &NetworkName, reason: &str) -> ErrorReply {
+    refused(
+        format!("this node is no member of {network}: {reason}"),
+        format!("forget the network (ray leave {network}), then join again if you are let in"),
+    )
+}
+
+pub(super) fn ended(network: &NetworkName, by: &str) -> ErrorReply {
+    refused(format!("the network {network} was ended by {by}"), format!("forget it: ray leave {network}"))
+}
+
+/// Whom to ask for what only coordinators may do.
+pub(super) fn ask_coordinator(network: &Network, command: &str) -> String {
+    let names: Vec<String> =
+        network.ledger.coordinators().iter().take(ASKED_MAX).map(|seat| network.name_of(&seat.peer)).collect();
+    format!("ask {} to run {command}", names.join(" or "))
 }
 
 pub(super) fn shutting_down() -> ErrorReply {

@@ -1,97 +1,146 @@
-//! `join`, from both sides: asking members for a seat with an invite, and giving one.
+//! `join` as the user sees it: checked here, carried out by an [`Applicant`], and where a coordinator has to decide first
+//! kept and repeated until it has.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use ray_ipc::control::{ErrorCode, ErrorReply, JoinReply, JoinRequest, Reply};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use ray_ipc::control::{JoinReply, JoinRequest, Reply, WaitingReply};
+use tokio::{task::JoinHandle, time::Instant};
 
-use super::{Answer, Command, Core, answer, failure, now};
+use super::{
+    Answer, Command, Core, Standing, answer,
+    applicant::{Applicant, Outcome, Target, name_taken},
+    failure, now,
+};
 use crate::{
-    ident::{Hostname, NetworkName, PeerId, RoomId},
-    ledger::{
-        self, Action, AuthorError, Inserted, Invite, InviteError, InviteKey, InviteRefusal, Ledger, SigningKey,
-        VerifiedEntry,
-    },
-    mesh::{JoinRefusal, Mesh, MeshError, join},
+    ident::{Hostname, PeerId, RoomId},
+    ledger::{Invite, InviteError, Ledger},
+    store::{Joining, StoreError},
 };
 
-/// Between two rounds of asking.
-const ROUND_PAUSE: Duration = Duration::from_secs(1);
-/// One seat is given so long to answer before the next is asked.
-const SEAT_TIMEOUT: Duration = Duration::from_secs(12);
 const TIMEOUT_MAX_MS: u32 = 600_000;
+/// Networks that a node asks to be let into at the same time.
+const WAITING_MAX: usize = 32;
 
 /// A join that a member has recorded.
 #[derive(Debug)]
 pub(super) struct Joined {
+    /// What the network was found by.
+    target: RoomId,
     ledger: Ledger,
     seat: PeerId,
+    /// Whether firewall rules that coordinators suggest are accepted by themselves; `None`: as was said before.
+    auto_accept: Option<bool>,
+    /// Absent where nobody waits for it any more.
+    answer: Option<Answer>,
+}
+
+/// A join that a coordinator has to decide.
+#[derive(Debug)]
+pub(super) struct Waits {
+    target: RoomId,
+    hostname: Hostname,
+    auto_accept: bool,
     answer: Answer,
 }
 
-/// What the task that asks for a seat works with.
-struct Applicant {
-    mesh: Mesh,
-    key: SigningKey,
-    me: PeerId,
-    invite: Invite,
+/// A network that this node asks to be let into.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    pub(super) room: RoomId,
+    pub(super) hostname: Hostname,
+}
+
+/// The networks that this node asks to be let into, each with the task that asks.
+pub(super) type Petitions = BTreeMap<RoomId, Petition>;
+
+#[derive(Debug)]
+pub(super) struct Petition {
     hostname: Hostname,
-    /// Names of the networks that this node is in.
-    taken: Vec<NetworkName>,
-    /// The entry by which this node left the network before.
-    left: Option<Vec<u8>>,
-    deadline: Instant,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Petition {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Core {
     /// Checks what can be checked here, then asks for a seat in a task of its own.
     pub(super) async fn join(&mut self, request: JoinRequest, answer: Answer) {
-        let applicant = match self.applicant(&request) {
-            Ok(prepared) => prepared,
+        let applicant = match self.prepare(&request) {
+            Ok(applicant) => applicant,
             Err(error) => return answer::send(&answer, Reply::Error(error)).await,
         };
         let Some(commands) = self.commands.upgrade() else { return };
+        let auto_accept = request.auto_accept_firewall;
+        let deadline = Instant::now() + Duration::from_millis(request.timeout_ms.clamp(1, TIMEOUT_MAX_MS).into());
         tokio::spawn(async move {
-            match applicant.apply().await {
-                Ok((ledger, seat)) => {
-                    let joined = Command::Joined(Box::new(Joined { ledger, seat, answer: answer.clone() }));
-                    if commands.send(joined).await.is_err() {
-                        answer::send(&answer, Reply::Error(failure::shutting_down())).await;
-                    }
+            let target = applicant.target.room();
+            let command = match applicant.apply(deadline).await {
+                Ok(Outcome::Entered(ledger, seat)) => {
+                    let (ledger, auto_accept, answer) = (*ledger, Some(auto_accept), Some(answer.clone()));
+                    Command::Joined(Box::new(Joined { target, ledger, seat, auto_accept, answer }))
                 }
-                Err(error) => answer::send(&answer, Reply::Error(error)).await,
+                Ok(Outcome::Waiting) => {
+                    Command::Waits(Waits { target, hostname: applicant.hostname, auto_accept, answer: answer.clone() })
+                }
+                Err(error) => return answer::send(&answer, Reply::Error(error)).await,
+            };
+            if commands.send(command).await.is_err() {
+                answer::send(&answer, Reply::Error(failure::shutting_down())).await;
             }
         });
     }
 
-    fn applicant(&self, request: &JoinRequest) -> super::Result<Applicant> {
-        let invite: Invite = request.code.parse().map_err(|error: InviteError| {
-            failure::usage(error.to_string(), "copy the whole code that `ray invite` printed")
-        })?;
+    fn prepare(&self, request: &JoinRequest) -> super::Result<Applicant> {
+        let target = match request.target.trim().to_ascii_lowercase().parse::<RoomId>() {
+            Ok(room) => Target::Room(room),
+            Err(_) => Target::Invite(request.target.parse::<Invite>().map_err(|error: InviteError| {
+                failure::usage(
+                    error.to_string(),
+                    "copy the whole code that `ray invite` printed, or the room id of an open network",
+                )
+            })?),
+        };
         let hostname = self.hostname_or(request.hostname.as_deref())?;
-        if let Some(network) = self.network(invite.room) {
+        let room = target.room();
+        let held = self.networks.iter().find(|n| n.room() == room || n.ledger.roster().discovery == room.0);
+        if let Some(network) = held {
+            return Err(match network.standing(&self.me) {
+                Standing::Member => failure::refused(
+                    format!("this node is a member of {} already", network.name()),
+                    "`ray status` shows it",
+                ),
+                Standing::Out(reason) => failure::no_member(network.name(), &reason),
+                Standing::Ended(by) => failure::ended(network.name(), &by),
+            });
+        }
+        if self.petitions.len() >= WAITING_MAX && !self.petitions.contains_key(&room) {
             return Err(failure::refused(
-                format!("this node is a member of {} already", network.name()),
-                "`ray status` shows it",
+                format!("this node asks to be let into {WAITING_MAX} networks already"),
+                "give one up: ray leave ROOM-ID",
             ));
         }
-        let deadline = Instant::now() + Duration::from_millis(request.timeout_ms.clamp(1, TIMEOUT_MAX_MS).into());
-        let left = self.store.left(invite.room).map_err(|error| failure::store(&error))?;
-        Ok(Applicant {
-            left,
+        Ok(self.applicant(target, hostname))
+    }
+
+    fn applicant(&self, target: Target, hostname: Hostname) -> Applicant {
+        Applicant {
             mesh: self.mesh.clone(),
+            announcer: self.announcer.clone(),
+            store: self.store.clone(),
             key: self.key.clone(),
             me: self.me,
-            invite,
+            target,
             hostname,
             taken: self.networks.iter().map(|network| network.name().clone()).collect(),
-            deadline,
-        })
+        }
     }
 
     /// Adds the network that a member has let this node into.
     pub(super) async fn finish_join(&mut self, joined: Joined) {
-        let Joined { ledger, seat, answer } = joined;
+        let Joined { target, ledger, seat, auto_accept, answer } = joined;
         let room = ledger.room();
         let seated_by = ledger.roster().get(&seat).map_or_else(|| seat.short(), |member| member.hostname.to_string());
         let members = u32::try_from(ledger.roster().members().count()).unwrap_or(u32::MAX);
@@ -101,181 +150,103 @@ impl Core {
             // Made or entered while the member was being asked.
             None if !self.is_name_free(&ledger.roster().name) => Err(name_taken(&ledger.roster().name)),
             None => {
-                tokio::task::block_in_place(|| self.add_network(ledger, None)).map_err(|error| failure::store(&error))
+                let auto_accept = auto_accept.unwrap_or_else(|| self.auto_accepts(target));
+                // First: what is suggested already is accepted as the network is added.
+                let remembered = self.remember_auto_accept(room, auto_accept);
+                let added = remembered.and_then(|()| tokio::task::block_in_place(|| self.add_network(ledger, None)));
+                added.map_err(|error| failure::store(&error))
             }
         };
         let reply = added.and_then(|()| {
+            self.stop_waiting(target)?;
+            self.forget_notices(target);
             self.apply();
             self.network_reply(room)
         });
         let reply = reply.map(|network| Reply::Joined(JoinReply { network, members, seated_by }));
-        answer::send(&answer, reply.unwrap_or_else(Reply::Error)).await;
+        match (answer, reply) {
+            (Some(answer), reply) => answer::send(&answer, reply.unwrap_or_else(Reply::Error)).await,
+            (None, Ok(_)) => tracing::info!(%room, "let in"),
+            (None, Err(error)) => {
+                self.notice(target, format!("let into network {}, but: {}", room.short(), error.message));
+            }
+        }
     }
 
-    /// The member's side, first step: the ledger for whoever holds a good invite.
-    pub(super) fn offer(
-        &self,
-        peer: PeerId,
-        room: RoomId,
-        invite: [u8; 32],
-        proof: &[u8; 64],
-    ) -> Result<Vec<Vec<u8>>, JoinRefusal> {
-        let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
-        let invite = InviteKey(invite);
-        // The proof first: whoever does not hold the invite learns nothing about it.
-        if !invite.proves(&room, &peer, proof) {
-            return Err(JoinRefusal::InviteUnknown);
-        }
-        let known = network.ledger.roster().invite(&invite).is_some();
-        if !(known && network.has(&peer)) {
-            network.ledger.check_invite(&invite, now()).map_err(refusal)?;
-        }
-        Ok(network.ledger.entries().map(|entry| entry.bytes().to_vec()).collect())
-    }
-
-    /// The member's side, second step: records the joiner's redeem entry, and before it the entry by which the joiner left
-    /// earlier, if this member has not heard of that.
-    pub(super) fn seat(&mut self, peer: PeerId, room: RoomId, entries: &[Vec<u8>]) -> Result<(), JoinRefusal> {
-        let verified: Result<Vec<_>, _> = entries.iter().map(|bytes| ledger::verify(bytes, room)).collect();
-        let entries = verified.map_err(|error| {
-            tracing::warn!(peer = %peer.short(), %error, "a joiner's entry does not verify");
-            JoinRefusal::EntryInvalid
-        })?;
-        let (redeem, leaves) = entries.split_last().ok_or(JoinRefusal::EntryInvalid)?;
-        let Action::Redeem { invite, .. } = *redeem.action() else { return Err(JoinRefusal::EntryInvalid) };
-        if redeem.author() != peer || leaves.iter().any(|e| *e.action() != Action::Leave || e.author() != peer) {
-            return Err(JoinRefusal::EntryInvalid);
-        }
-        let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
-        network.ledger.check_invite(&invite, now()).map_err(refusal)?;
-        self.take_entries(room, entries.clone()).map_err(|_| JoinRefusal::Internal)?;
-        let network = self.network(room).ok_or(JoinRefusal::InviteUnknown)?;
-        let Some(member) = network.ledger.roster().get(&peer) else {
-            return Err(network
-                .ledger
-                .check_invite(&invite, now())
-                .map_or_else(refusal, |_| JoinRefusal::EntryInvalid));
+    /// Keeps asking for a seat that a coordinator has to grant. Durable when the user is told.
+    pub(super) async fn start_waiting(&mut self, waits: Waits) {
+        let Waits { target, hostname, auto_accept, answer } = waits;
+        let joining = Joining { hostname: hostname.clone(), asked_at: now() };
+        let stored = self
+            .remember_auto_accept(target, auto_accept)
+            .and_then(|()| tokio::task::block_in_place(|| self.store.save_joining(target, &joining)));
+        let reply = match stored {
+            Ok(()) => {
+                self.petition(target, hostname.clone());
+                Reply::Waiting(WaitingReply { room_id: target.to_string(), hostname: hostname.to_string() })
+            }
+            Err(error) => Reply::Error(failure::store(&error)),
         };
-        tracing::info!(network = %network.name(), host = %member.hostname, peer = %peer.short(), "seated a member");
-        self.publish(room, &entries);
-        self.apply();
+        answer::send(&answer, reply).await;
+    }
+
+    /// Goes on asking for what was asked for before this start.
+    pub(super) fn load_petitions(&mut self) -> Result<(), StoreError> {
+        for (target, joining) in self.store.joining()? {
+            if self.network(target).is_some() {
+                // Let in, and stopped before the request was removed.
+                self.store.remove_joining(target)?;
+            } else {
+                self.petition(target, joining.hostname);
+            }
+        }
         Ok(())
     }
-}
 
-impl Applicant {
-    /// Asks the seats one after the other, again and again until one says yes, all that answer say no, or time is up. The
-    /// most telling refusal is returned.
-    async fn apply(self) -> super::Result<(Ledger, PeerId)> {
-        let mut worst = MeshError::Timeout;
-        loop {
-            for seat in self.invite.seats.iter().filter(|seat| **seat != self.me) {
-                let until = self.deadline.min(Instant::now() + SEAT_TIMEOUT);
-                match timeout_at(until, self.ask(*seat)).await {
-                    Ok(Ok(ledger)) => return Ok((ledger, *seat)),
-                    Ok(Err(Failed::Final(error))) => return Err(error),
-                    Ok(Err(Failed::Mesh(error))) => {
-                        tracing::info!(seat = %seat.short(), %error, "asking for a seat");
-                        if !matches!(worst, MeshError::Refused(_)) {
-                            worst = error;
-                        }
-                    }
-                    Err(_) => tracing::info!(seat = %seat.short(), "asking for a seat: no answer in time"),
+    fn petition(&mut self, target: RoomId, hostname: Hostname) {
+        let Some(commands) = self.commands.upgrade() else { return };
+        let applicant = self.applicant(Target::Room(target), hostname.clone());
+        let commands = commands.downgrade();
+        let task = tokio::spawn(async move {
+            let command = match applicant.wait().await {
+                Ok((ledger, seat)) => {
+                    let ledger = *ledger;
+                    Command::Joined(Box::new(Joined { target, ledger, seat, auto_accept: None, answer: None }))
                 }
+                Err(error) => Command::TurnedAway { target, why: error.message },
+            };
+            if let Some(commands) = commands.upgrade() {
+                // An engine that shuts down asks again when it is back.
+                let _ = commands.send(command).await;
             }
-            let next = Instant::now() + ROUND_PAUSE;
-            if matches!(worst, MeshError::Refused(_)) || next >= self.deadline {
-                return Err(self.explain(&worst));
-            }
-            sleep_until(next).await;
-        }
+        });
+        self.petitions.insert(target, Petition { hostname, task });
     }
 
-    async fn ask(&self, seat: PeerId) -> Result<Ledger, Failed> {
-        let room = self.invite.room;
-        let offer = join::ask(&self.mesh, seat, room, self.invite.key().0, self.invite.proof(&self.me))
-            .await
-            .map_err(Failed::Mesh)?;
-        let mut ledger = Ledger::empty(room);
-        for bytes in &offer.entries {
-            // The offer comes from somebody whom only its own signatures make a member.
-            let entry = ledger::verify(bytes, room)
-                .map_err(|_| Failed::Mesh(MeshError::Violation("an entry that does not verify")))?;
-            ledger.insert(entry);
+    /// A coordinator said no, or there is no way in.
+    pub(super) fn end_petition(&mut self, target: RoomId, why: String) {
+        tracing::info!(%target, why, "not let in");
+        if let Err(error) = self.stop_waiting(target) {
+            tracing::error!(error = %error.message, "forgetting a request to be let in");
         }
-        // A member that has not heard of our leaving would take us for a member still, until somebody tells it.
-        let mut redeeming: Vec<Vec<u8>> = Vec::new();
-        if let Some(entry) = self.left.as_ref().and_then(|bytes| ledger::verify(bytes, room).ok()) {
-            let bytes = entry.bytes().to_vec();
-            if matches!(ledger.insert(entry), Inserted::New { .. }) {
-                redeeming.push(bytes);
-            }
-        }
-        if ledger.roster().is_member(&self.me) {
-            offer.decline();
-            return Ok(ledger);
-        }
-        if !ledger.roster().is_member(&seat) {
-            return Err(Failed::Mesh(MeshError::Violation("it is not a member itself")));
-        }
-        // Before anything is used up: the roster that the member would write this node into cannot have a name of ours.
-        let name = ledger.roster().name.clone();
-        if self.taken.contains(&name) {
-            offer.decline();
-            return Err(Failed::Final(name_taken(&name)));
-        }
-        let action = Action::Redeem {
-            invite: self.invite.key(),
-            hostname: self.hostname.clone(),
-            proof: self.invite.proof(&self.me),
-        };
-        let entry: VerifiedEntry = ledger.author(&self.key, action, now()).map_err(|error| match error {
-            AuthorError::Invite(reason) => Failed::Mesh(MeshError::Refused(refusal(reason))),
-            other => Failed::Final(failure::author(name.as_str(), &other)),
-        })?;
-        redeeming.push(entry.bytes().to_vec());
-        offer.redeem(redeeming).await.map_err(Failed::Mesh)?;
-        ledger.insert(entry);
-        Ok(ledger)
+        self.notice(target, why);
     }
 
-    fn explain(&self, error: &MeshError) -> ErrorReply {
-        let room = self.invite.room.short();
-        match error {
-            MeshError::Refused(refusal) => failure::refused(
-                format!("joining network {room}: {refusal}"),
-                "ask whoever invited you for a new invite (ray invite)",
-            ),
-            MeshError::Timeout | MeshError::Unreachable(_) | MeshError::Lost(_) => failure::fail(
-                ErrorCode::Timeout,
-                format!("joining network {room}: no member that the invite names could be reached ({error})"),
-                "make sure that the machine that made the invite is online, then try again",
-            ),
-            MeshError::Bind(_) | MeshError::Url { .. } | MeshError::Violation(_) => {
-                failure::fail(ErrorCode::Other, format!("joining network {room}: {error}"), "")
+    /// The networks that this node asks to be let into.
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        let all = self.petitions.iter();
+        all.map(|(room, petition)| Waiting { room: *room, hostname: petition.hostname.clone() }).collect()
+    }
+
+    /// Gives up asking to be let into a network.
+    pub(super) fn stop_waiting(&mut self, room: RoomId) -> super::Result<()> {
+        if self.petitions.contains_key(&room) {
+            tokio::task::block_in_place(|| self.store.remove_joining(room)).map_err(|error| failure::store(&error))?;
+            self.petitions.remove(&room);
+            if self.network(room).is_none() {
+                self.remember_auto_accept(room, false).map_err(|error| failure::store(&error))?;
             }
         }
-    }
-}
-
-enum Failed {
-    /// Another seat may do better.
-    Mesh(MeshError),
-    /// No seat can help.
-    Final(ErrorReply),
-}
-
-fn name_taken(name: &NetworkName) -> ErrorReply {
-    failure::refused(
-        format!("this node is in another network called {name}"),
-        format!("leave that one first (ray leave {name}); the invite is not used up"),
-    )
-}
-
-fn refusal(reason: InviteRefusal) -> JoinRefusal {
-    match reason {
-        InviteRefusal::Unknown => JoinRefusal::InviteUnknown,
-        InviteRefusal::Expired => JoinRefusal::InviteExpired,
-        InviteRefusal::UsedUp => JoinRefusal::InviteUsedUp,
+        Ok(())
     }
 }

@@ -3,19 +3,38 @@
 //! Order is durability first: verify or sign, persist, take into the ledger, apply, tell others, reply. [`apply`] is the one
 //! place where rosters become policy, links and addresses.
 
+mod admin;
 mod answer;
+mod applicant;
 mod apply;
+mod bucket;
 mod create;
+mod duties;
+mod ephemeral;
 mod failure;
+mod firewall;
+mod hostname;
 mod invite;
+mod invites;
 mod join;
+mod keys;
+mod kick;
+mod knock;
 mod leave;
+mod log;
+mod mode;
 mod network;
+mod nuke;
 mod ping;
+mod publication;
+mod rekey;
+mod requests;
 mod resolve;
+mod seat;
 mod status;
 mod sync;
 mod tunnel;
+mod warnings;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -27,21 +46,39 @@ use std::{
 use ray_ipc::control::{ErrorReply, Reply, Request};
 use tokio::{sync::mpsc, time::sleep_until};
 
-use self::{join::Joined, network::Network};
+use self::{
+    bucket::Buckets,
+    firewall::{Firewall, Naming},
+    join::{Joined, Petitions, Waiting, Waits},
+    network::{Network, Standing},
+    publication::{Found, PublicationState},
+    sync::AnnouncedNetworks,
+};
 use crate::{
+    feed::DropFeed,
     host::TunnelControl,
     ident::{Hostname, PeerId, RoomId, UnixTime},
     ledger::SigningKey,
     mesh::{Mesh, MeshEvent},
     plane::{DropReason, Live},
     probe::Probes,
+    publish::{Announcer, Receipt, Shelf},
     store::{Store, StoreError},
+    sync::{Event, Millis},
 };
 
 /// Requests that wait for the service.
 const COMMANDS_MAX: usize = 64;
 /// Messages of one answer that wait for the caller.
 const REPLIES_MAX: usize = 16;
+/// Events that are heard before what they change is applied once.
+const EVENTS_AT_ONCE: usize = 64;
+/// What became of things that nobody waits for; the oldest is forgotten first.
+const NOTICES_MAX: usize = 16;
+/// A node asks one member for keys once for each network and rotation.
+const KEY_WANTS: (u32, Duration) = (64, Duration::from_secs(2));
+/// Requests to be let in that one member hands on.
+const HEARSAY: (u32, Duration) = (32, Duration::from_secs(2));
 
 /// Sends a packet of the engine's own, as if it had come out of the device.
 pub type Inject = Arc<dyn Fn(&[u8]) -> Result<(), DropReason> + Send + Sync>;
@@ -55,9 +92,14 @@ pub struct Parts {
     pub ipv6_only: bool,
     pub mesh: Mesh,
     pub events: mpsc::Receiver<MeshEvent>,
+    pub announcer: Announcer,
+    /// Where blobs are handed out.
+    pub shelf: Shelf,
     pub tunnel: TunnelControl,
     pub live: Arc<Live>,
     pub probes: Arc<Probes>,
+    /// Where dropped flows are told.
+    pub feed: Arc<DropFeed>,
     pub inject: Inject,
 }
 
@@ -84,6 +126,25 @@ enum Command {
     },
     /// A join task has been let in.
     Joined(Box<Joined>),
+    /// A join task has been told to wait for a coordinator.
+    Waits(Waits),
+    /// A join task that waited for a coordinator has been told no.
+    TurnedAway {
+        target: RoomId,
+        why: String,
+    },
+    /// A publication has ended.
+    Published {
+        room: RoomId,
+        outcome: std::result::Result<Receipt, String>,
+    },
+    /// A follower of dropped flows asks for names.
+    Name(Naming),
+    /// A look-up has ended.
+    LookedUp {
+        room: RoomId,
+        found: Found,
+    },
 }
 
 impl Service {
@@ -91,6 +152,7 @@ impl Service {
     pub fn start(parts: Parts) -> Result<Self, StoreError> {
         let (commands, receiver) = mpsc::channel(COMMANDS_MAX);
         let mut core = Core::load(parts, commands.downgrade())?;
+        core.load_petitions()?;
         core.apply();
         tokio::spawn(core.run(receiver));
         Ok(Self { commands })
@@ -115,22 +177,30 @@ struct Core {
     ipv6_only: bool,
     mesh: Mesh,
     events: mpsc::Receiver<MeshEvent>,
+    announcer: Announcer,
+    shelf: Shelf,
     tunnel: TunnelControl,
     live: Arc<Live>,
     probes: Arc<Probes>,
+    feed: Arc<DropFeed>,
     inject: Inject,
+    firewall: Firewall,
     commands: mpsc::WeakSender<Command>,
+    /// When the millisecond zero of the timetables was.
+    started: Instant,
     /// By name.
     networks: Vec<Network>,
+    petitions: Petitions,
     wanted_up: bool,
     next_handle: u16,
+    /// Something has changed that is to be applied.
+    dirty: bool,
     /// What each linked peer was last told that we share.
     told: HashMap<PeerId, Vec<RoomId>>,
-    /// The networks that each linked peer last named, with the handles it wants.
-    announced: HashMap<PeerId, HashMap<RoomId, u16>>,
-    /// Networks whose growth is yet to be announced, and when it will be.
-    grown: BTreeSet<RoomId>,
-    announce_at: Option<tokio::time::Instant>,
+    /// The networks that each linked peer last named.
+    announced: HashMap<PeerId, AnnouncedNetworks>,
+    key_wants: Buckets,
+    hearsay: Buckets,
     /// Peers that said that they have no IPv4 address in the mesh.
     ipv6_only_peers: BTreeSet<PeerId>,
     last_seen: HashMap<PeerId, Instant>,
@@ -138,11 +208,14 @@ struct Core {
     wanted_since: HashMap<PeerId, Instant>,
     /// Claims of members that lost against others, in words.
     conflicts: Vec<String>,
+    /// What happened while nobody asked, in words.
+    notices: Vec<(RoomId, String)>,
 }
 
 impl Core {
     fn load(parts: Parts, commands: mpsc::WeakSender<Command>) -> Result<Self, StoreError> {
         let wanted_up = parts.store.settings()?.up;
+        let firewall = Firewall::new(parts.store.firewall()?);
         let mut core = Self {
             key: SigningKey::from_bytes(&parts.secret_key),
             me: parts.mesh.id(),
@@ -151,42 +224,119 @@ impl Core {
             ipv6_only: parts.ipv6_only,
             mesh: parts.mesh,
             events: parts.events,
+            announcer: parts.announcer,
+            shelf: parts.shelf,
             tunnel: parts.tunnel,
             live: parts.live,
             probes: parts.probes,
+            feed: parts.feed,
             inject: parts.inject,
+            firewall,
             commands,
+            started: Instant::now(),
             networks: Vec::new(),
+            petitions: Petitions::new(),
             wanted_up,
             next_handle: 0,
+            dirty: false,
             told: HashMap::new(),
             announced: HashMap::new(),
-            grown: BTreeSet::new(),
-            announce_at: None,
+            key_wants: Buckets::new(KEY_WANTS.0, KEY_WANTS.1),
+            hearsay: Buckets::new(HEARSAY.0, HEARSAY.1),
             ipv6_only_peers: BTreeSet::new(),
             last_seen: HashMap::new(),
             wanted_since: HashMap::new(),
             conflicts: Vec::new(),
+            notices: Vec::new(),
         };
         core.load_networks()?;
         Ok(core)
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut heard = Vec::with_capacity(EVENTS_AT_ONCE);
         loop {
+            let wake = self.wake_at();
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(Command::Request { request, answer }) => self.serve(request, answer).await,
-                    Some(Command::Joined(joined)) => self.finish_join(*joined).await,
+                    Some(command) => self.obey(command).await,
                     None => return,
                 },
-                event = self.events.recv() => match event {
-                    Some(event) => self.hear(event),
-                    None => return,
-                },
-                () = due(self.announce_at) => self.announce_grown(),
+                count = self.events.recv_many(&mut heard, EVENTS_AT_ONCE) => {
+                    if count == 0 {
+                        return;
+                    }
+                    for event in heard.drain(..) {
+                        self.hear(event);
+                    }
+                }
+                () = due(wake) => self.tick(),
+            }
+            self.settle();
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Request { request, answer } => self.serve(request, answer).await,
+            Command::Joined(joined) => self.finish_join(*joined).await,
+            Command::Waits(waits) => self.start_waiting(waits).await,
+            Command::TurnedAway { target, why } => self.end_petition(target, why),
+            Command::Published { room, outcome } => self.finish_publishing(room, outcome),
+            Command::Name(naming) => self.name_party(naming),
+            Command::LookedUp { room, found } => self.finish_looking(room, found),
+        }
+    }
+
+    /// When something is to be done that no event announces.
+    fn wake_at(&self) -> Option<Instant> {
+        let sync = self.networks.iter().filter_map(|network| network.sync.wake_at()).min();
+        let sync = sync.map(|at| self.started + Duration::from_millis(at));
+        let own = [self.keys_at(), self.duties_at(), self.publication_at(), self.repair_at(), self.firewall_at()];
+        own.into_iter().chain([sync]).flatten().min()
+    }
+
+    fn tick(&mut self) {
+        let now = self.elapsed_ms();
+        for room in self.rooms() {
+            let due = self.network(room).and_then(|network| network.sync.wake_at()).is_some_and(|at| at <= now);
+            if due {
+                self.drive(room, Event::Tick);
             }
         }
+    }
+
+    /// Lets count what has changed, and does what that, or the time, calls for.
+    fn settle(&mut self) {
+        if self.dirty {
+            self.apply();
+        }
+        self.expire_rules();
+        self.end_repairs();
+        self.seek_keys();
+        self.discharge_duties();
+        self.run_publication();
+        if self.dirty {
+            self.apply();
+        }
+    }
+
+    /// Keeps something about a network in mind that a user should know, in place of what was there.
+    fn notice(&mut self, room: RoomId, words: String) {
+        self.forget_notices(room);
+        self.notices.push((room, words));
+        let surplus = self.notices.len().saturating_sub(NOTICES_MAX);
+        self.notices.drain(..surplus);
+    }
+
+    /// Forgets what was noticed about a network: it holds no more.
+    fn forget_notices(&mut self, room: RoomId) {
+        self.notices.retain(|(about, _)| *about != room);
+    }
+
+    /// Milliseconds of a clock that only goes forward.
+    fn elapsed_ms(&self) -> Millis {
+        Millis::try_from(self.started.elapsed().as_millis()).unwrap_or(Millis::MAX)
     }
 
     /// Answers at once what is quick; the rest goes to a task of its own.
@@ -196,9 +346,26 @@ impl Core {
             Request::Down => return self.down(answer).await,
             Request::Join(request) => return self.join(request, answer).await,
             Request::Ping(request) => return self.ping(request, answer).await,
+            Request::Log(request) => return self.log(request, answer).await,
+            Request::Firewall(request) => return self.firewall(request, answer).await,
             Request::Create(request) => self.create(request).map(Reply::Created),
             Request::Leave(request) => self.leave(&request).map(Reply::Left),
+            Request::Nuke(request) => self.nuke(&request).map(Reply::Nuked),
             Request::Invite(request) => self.invite(request).map(Reply::Invited),
+            Request::Invites(request) => self.invites(&request).map(Reply::Invites),
+            Request::RevokeInvite(request) => self.revoke_invite(&request).map(Reply::InviteRevoked),
+            Request::Requests(request) => self.requests(&request).map(Reply::Requests),
+            Request::Accept(request) => self.accept(&request).map(Reply::Accepted),
+            Request::Deny(request) => self.deny(&request).map(Reply::Denied),
+            Request::Kick(request) => self.kick(&request).map(Reply::Kicked),
+            Request::Ephemeral(request) => self.ephemeral(&request).map(Reply::Ephemeral),
+            Request::Rename(request) => self.rename(&request).map(Reply::Renamed),
+            Request::Grant(request) => self.grant(&request).map(Reply::Granted),
+            Request::Revoke(request) => self.revoke(&request).map(Reply::Revoked),
+            Request::Coordinators(request) => self.coordinators(&request).map(Reply::Coordinators),
+            Request::Rekey(request) => self.replace_network_key(&request).map(Reply::Rekeyed),
+            Request::Group(request) => self.group(&request).map(Reply::Groups),
+            Request::SetMode(request) => self.set_mode(&request).map(Reply::Mode),
             Request::Status => Ok(Reply::Status(Box::new(self.status()))),
             Request::Version => Ok(Reply::Version(self.engine_info())),
         };
@@ -209,21 +376,22 @@ impl Core {
         match event {
             MeshEvent::LinkUp(link) => self.greet(&link),
             MeshEvent::LinkDown(link) => self.link_down(&link),
-            MeshEvent::Message { link, message } => self.listen(&link, message),
-            MeshEvent::JoinAsked { peer, room, invite, proof, reply } => {
-                answer::decide(reply, self.offer(peer, room, invite, &proof));
+            // The credit is given back when the message has been dealt with.
+            MeshEvent::Message { link, message, credit: _credit } => self.listen(&link, message),
+            MeshEvent::JoinAsked { peer, room, by, reply } => {
+                answer::decide(reply, self.answer_door(peer, room, by));
             }
-            MeshEvent::JoinRedeemed { peer, room, entries, reply } => {
-                answer::decide(reply, self.seat(peer, room, &entries).map(|()| Vec::new()));
+            MeshEvent::JoinEntered { peer, room, entering, reply } => {
+                answer::decide(reply, self.seat(peer, room, entering));
             }
         }
     }
 }
 
 /// Waits until a moment, or for ever without one.
-async fn due(at: Option<tokio::time::Instant>) {
+async fn due(at: Option<Instant>) {
     match at {
-        Some(at) => sleep_until(at).await,
+        Some(at) => sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
 }

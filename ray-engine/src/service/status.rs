@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use nix::unistd::Uid;
 use ray_ipc::control::{
-    DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, StatusReply,
+    DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, PublicationStatus,
+    Standing, StatusReply, WaitingReply,
 };
 
-use super::{Core, Network, tunnel::tun_status};
+use super::{Core, Network, PublicationState, Waiting, mode::shown, tunnel::tun_status};
 use crate::{
     host::TunnelState,
+    ident::PeerId,
     ledger::Member,
     mesh::{Link, LinkPath},
 };
@@ -37,10 +40,13 @@ impl Core {
             TunnelState::Failed { helper_reachable: true, .. } => (HelperState::Connected, None),
             TunnelState::Down | TunnelState::Starting => (HelperState::Idle, None),
         };
-        let mut warnings = self.conflicts.clone();
+        let mut warnings: Vec<String> =
+            self.conflicts.iter().chain(self.notices.iter().map(|(_, words)| words)).cloned().collect();
         if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }
+        warnings.extend(self.firewall_warnings());
+        warnings.extend(self.networks.iter().flat_map(|network| self.network_warnings(network)));
         let drops = self.live.drops.snapshot().into_iter().filter(|(_, packets)| *packets > 0);
         StatusReply {
             engine: self.engine_info(),
@@ -48,6 +54,7 @@ impl Core {
             wanted_up: self.wanted_up,
             tun,
             underlay: self.mesh.bound_sockets().iter().map(ToString::to_string).collect(),
+            waiting: self.waiting().into_iter().map(waiting_reply).collect(),
             networks: self.networks.iter().map(|network| self.network_status(network)).collect(),
             drops: drops.map(|(reason, packets)| DropCount { reason: reason.to_owned(), packets }).collect(),
             warnings,
@@ -55,15 +62,24 @@ impl Core {
     }
 
     fn network_status(&self, network: &Network) -> NetworkStatus {
-        let roster = network.ledger.roster();
+        let (room, ledger) = (network.room(), &network.ledger);
+        let roster = ledger.roster();
         let mut members: Vec<_> = roster.members().map(|member| self.member_status(network, member)).collect();
         members.sort_by(|a, b| a.hostname.cmp(&b.hostname));
         NetworkStatus {
             name: roster.name.to_string(),
-            room_id: network.room().to_string(),
+            room_id: room.to_string(),
             hostname: roster.get(&self.me).map(|me| me.hostname.to_string()).unwrap_or_default(),
             coordinator: roster.is_coordinator(&self.me),
             members,
+            mode: shown(roster.mode),
+            standing: standing(network, &self.me),
+            ephemeral_s: roster.ephemeral,
+            entries: count(ledger.len()),
+            unconfirmed: count(ledger.unanchored()),
+            unknown_entries: count(ledger.unknown()),
+            requests: count(self.knocks(room).len()),
+            publication: publication(self.publication(room)),
         }
     }
 
@@ -94,6 +110,31 @@ impl Core {
         }
         MemberState::Offline { last_seen_s: last_seen.map(|ago| ago.as_secs()) }
     }
+}
+
+fn waiting_reply(waiting: Waiting) -> WaitingReply {
+    WaitingReply { room_id: waiting.room.to_string(), hostname: waiting.hostname.to_string() }
+}
+
+fn standing(network: &Network, me: &PeerId) -> Standing {
+    match network.standing(me) {
+        super::Standing::Member => Standing::Member,
+        super::Standing::Out(reason) => Standing::Out { reason },
+        super::Standing::Ended(by) => Standing::Ended { by: network.ended_by().unwrap_or(by) },
+    }
+}
+
+fn publication(state: PublicationState) -> PublicationStatus {
+    PublicationStatus {
+        discovery_key: HEXLOWER.encode(&state.discovery),
+        publisher: state.publisher,
+        seen_s: state.seen.map(|seen| seen.elapsed().as_secs()),
+        error: state.error,
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn online(link: &Link) -> MemberState {

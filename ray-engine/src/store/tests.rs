@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::*;
+use crate::ident::UnixTime;
 
 #[test]
 fn keeps_the_identity_across_restarts_and_from_others() {
@@ -39,25 +40,91 @@ fn refuses_a_state_directory_that_others_can_enter() {
 fn a_torn_append_loses_nothing_that_was_acknowledged() {
     let dir = TempDir::new();
     let store = Store::open(&dir.path).unwrap();
-    let mut log = store.add_network(ROOM, None, &[b"genesis"]).unwrap();
-    log.append(&[b"second", b"third"]).unwrap();
+    let [first, second, third, fourth] = entries();
+    let mut log = store.add_network(ROOM, &beginning(&first)).unwrap();
+    log.append(&[&second, &third]).unwrap();
     let path = store.network_dir(ROOM).join("ledger");
     let whole = fs::read(&path).unwrap();
 
-    for cut in 0..=8 {
+    let tail = [&(fourth.len() as u16).to_le_bytes()[..], &fourth].concat();
+    for cut in 0..tail.len() {
         let mut torn = whole.clone();
-        torn.extend_from_slice(&framed_tail()[..cut]);
+        torn.extend_from_slice(&tail[..cut]);
         fs::write(&path, &torn).unwrap();
-        let (mut log, entries) = store.open_network(ROOM).unwrap();
-        assert_eq!(entries, [b"genesis".to_vec(), b"second".to_vec(), b"third".to_vec()], "cut at {cut}");
-        log.append(&[b"fourth"]).unwrap();
-        assert_eq!(store.open_network(ROOM).unwrap().1.len(), 4);
+        let (mut log, logged) = store.open_network(ROOM).unwrap();
+        let kept = vec![first.clone(), second.clone(), third.clone()];
+        assert_eq!(logged, Logged { entries: kept, displaced: false }, "cut at {cut}");
+        log.append(&[&fourth]).unwrap();
+        assert_eq!(store.open_network(ROOM).unwrap().1.entries.len(), 4);
     }
+}
 
-    /// `u16` length 7 and seven bytes, of which the test keeps at most six.
-    fn framed_tail() -> Vec<u8> {
-        [&7u16.to_le_bytes()[..], b"unfinis"].concat()
+#[test]
+fn damage_costs_only_the_entry_that_it_hits() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    let [first, second, third, fourth] = entries();
+    let mut log = store.add_network(ROOM, &beginning(&first)).unwrap();
+    log.append(&[&second, &third, &fourth]).unwrap();
+    let path = store.network_dir(ROOM).join("ledger");
+    let whole = fs::read(&path).unwrap();
+    let frame = 2 + first.len();
+    // Lengths, versions, room ids and bodies of the second and the third entry, each byte in three ways.
+    for at in frame..3 * frame {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut damaged = whole.clone();
+            damaged[at] ^= flip;
+            fs::write(&path, &damaged).unwrap();
+            let entries = store.open_network(ROOM).unwrap().1.entries;
+            let hit = if at < 2 * frame { &second } else { &third };
+            for entry in [&first, &second, &third, &fourth].into_iter().filter(|entry| *entry != hit) {
+                assert!(entries.contains(entry), "byte {at} ^ {flip:#x} lost another entry");
+            }
+        }
     }
+}
+
+#[test]
+fn a_wrong_length_does_not_even_cost_its_entry() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    let [first, second, third, _] = entries();
+    let mut log = store.add_network(ROOM, &beginning(&first)).unwrap();
+    log.append(&[&second, &third]).unwrap();
+    let path = store.network_dir(ROOM).join("ledger");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[2 + first.len()] ^= 0x40;
+    fs::write(&path, &bytes).unwrap();
+    let logged = store.open_network(ROOM).unwrap().1;
+    assert!(logged.displaced);
+    assert!([first, second, third].iter().all(|entry| logged.entries.contains(entry)));
+}
+
+#[test]
+fn zeros_at_the_end_are_an_unfinished_append() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    let [first, ..] = entries();
+    store.add_network(ROOM, &beginning(&first)).unwrap();
+    let path = store.network_dir(ROOM).join("ledger");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, [&whole[..], &[0; 4096]].concat()).unwrap();
+    assert_eq!(store.open_network(ROOM).unwrap().1, Logged { entries: vec![first], displaced: false });
+    assert_eq!(fs::read(&path).unwrap(), whole);
+}
+
+#[test]
+fn a_repair_keeps_what_was_there_before() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    let [first, second, third, _] = entries();
+    store.add_network(ROOM, &beginning(&first)).unwrap();
+    for _ in 0..2 {
+        let mut log = store.repair_network(ROOM, &[&first, &second]).unwrap();
+        log.append(&[&third]).unwrap();
+    }
+    assert_eq!(store.open_network(ROOM).unwrap().1.entries, [first, second, third]);
+    assert!(store.network_dir(ROOM).join("ledger.damaged").exists());
 }
 
 #[test]
@@ -70,11 +137,69 @@ fn a_network_appears_and_vanishes_whole() {
     assert_eq!(store.rooms().unwrap(), []);
 
     let store = Store::open(&dir.path).unwrap();
-    store.add_network(ROOM, Some(&[9; 32]), &[b"genesis"]).unwrap();
+    let [first, ..] = entries();
+    let beginning =
+        Beginning { network_key: Some([9; 32]), epochs: vec![(EntryId([1; 32]), [2; 32])], ..beginning(&first) };
+    store.add_network(ROOM, &beginning).unwrap();
     assert_eq!(store.rooms().unwrap(), [ROOM]);
+    assert_eq!(store.network_keys(ROOM).unwrap(), [[9; 32]]);
+    assert_eq!(store.epochs(ROOM).unwrap(), [(EntryId([1; 32]), [2; 32])]);
     store.remove_network(ROOM).unwrap();
     assert_eq!(store.rooms().unwrap(), []);
     assert_eq!(fs::read_dir(dir.path.join("networks")).unwrap().count(), 0);
+}
+
+#[test]
+fn keys_are_for_nobody_else() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    let [first, ..] = entries();
+    store.add_network(ROOM, &beginning(&first)).unwrap();
+    let epochs = [(EntryId([1; 32]), [2; 32]), (EntryId([3; 32]), [4; 32])];
+    store.save_epochs(ROOM, &epochs).unwrap();
+    store.save_network_keys(ROOM, &[[5; 32], [6; 32]]).unwrap();
+    assert_eq!(store.epochs(ROOM).unwrap(), epochs);
+    assert_eq!(store.network_keys(ROOM).unwrap(), [[5; 32], [6; 32]]);
+    for name in ["epochs", "network.key", "ledger"] {
+        let mode = fs::metadata(store.network_dir(ROOM).join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600, "{name}");
+    }
+    store.remove_network_keys(ROOM).unwrap();
+    assert!(store.network_keys(ROOM).unwrap().is_empty());
+}
+
+#[test]
+fn requests_survive_a_restart_and_damage_costs_no_more_than_them() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    let [first, ..] = entries();
+    store.add_network(ROOM, &beginning(&first)).unwrap();
+    let knock = Knock {
+        peer: PeerId([1; 32]),
+        hostname: "bob".parse().unwrap(),
+        after: Some(EntryId([2; 32])),
+        asked_at: UnixTime(7),
+        consent: [3; 64],
+    };
+    let knocks = Knocks { asked: vec![knock], denied: vec![(PeerId([4; 32]), UnixTime(8))] };
+    store.save_knocks(ROOM, &knocks).unwrap();
+    let joining = Joining { hostname: "nas".parse().unwrap(), asked_at: UnixTime(9) };
+    store.save_joining(ROOM, &joining).unwrap();
+    store.save_idle(ROOM, &[(PeerId([1; 32]), 30)]).unwrap();
+    assert_eq!(store.record_issued(ROOM).unwrap(), 0);
+    store.save_record_issued(ROOM, u64::MAX).unwrap();
+
+    let store = Store::open(&dir.path).unwrap();
+    assert_eq!(store.knocks(ROOM).unwrap(), knocks);
+    assert_eq!(store.joining().unwrap(), [(ROOM, joining)]);
+    assert_eq!(store.idle(ROOM).unwrap(), [(PeerId([1; 32]), 30)]);
+    assert_eq!(store.record_issued(ROOM).unwrap(), u64::MAX);
+
+    fs::write(store.network_dir(ROOM).join("requests"), b"no such record").unwrap();
+    assert_eq!(store.knocks(ROOM).unwrap(), Knocks::default());
+    store.remove_joining(ROOM).unwrap();
+    store.remove_joining(ROOM).unwrap();
+    assert!(store.joining().unwrap().is_empty());
 }
 
 #[test]
@@ -97,12 +222,21 @@ fn remembers_what_the_user_asked_for() {
 
 const ROOM: RoomId = RoomId([7; 32]);
 
-struct TempDir {
-    path: PathBuf,
+/// Version, room id, and a body that names the entry.
+fn entries() -> [Vec<u8>; 4] {
+    [b"first", b"other", b"third", b"final"].map(|text| [&[1][..], &ROOM.0, &text[..]].concat())
+}
+
+fn beginning(entry: &[u8]) -> Beginning<'_> {
+    Beginning { entries: vec![entry], ..Beginning::default() }
+}
+
+pub(super) struct TempDir {
+    pub(super) path: PathBuf,
 }
 
 impl TempDir {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let unique = format!("ray-store-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         Self { path: std::env::temp_dir().join(unique) }

@@ -1,16 +1,18 @@
-//! The lab's small Internet: an iroh relay and a pkarr server, both over plain HTTP, in one process.
+//! The lab's small Internet: an iroh relay and a pkarr server, both over plain HTTP, and a DHT, in one process.
 
+pub mod dht;
 pub mod pkarr;
 
 use std::{
     io,
-    net::{Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
 use iroh_relay::server::{RelayConfig, Server, ServerConfig};
 use tokio::net::TcpListener;
 
-use crate::lab::plan::{PKARR_PORT, RELAY_PORT};
+use self::dht::{DHT_PORT, Dht};
+use crate::lab::plan::{PKARR_PORT, RELAY_PORT, infra_socket};
 
 /// Serves both until the process is ended.
 pub fn run() -> io::Result<()> {
@@ -18,6 +20,11 @@ pub fn run() -> io::Result<()> {
 }
 
 async fn serve() -> io::Result<()> {
+    // Nodes name each other by address, so theirs is the one that others reach them at.
+    let _dht = match infra_socket(DHT_PORT).ip() {
+        IpAddr::V4(address) => Dht::start(address, DHT_PORT).await?,
+        IpAddr::V6(_) => return Err(io::Error::other("the DHT speaks IPv4 only")),
+    };
     // The unspecified IPv6 address takes IPv4 as well.
     let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     let mut config = ServerConfig::default();

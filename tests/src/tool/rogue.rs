@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use super::ToolError;
 use crate::lab::plan;
 
-const LINK: &[u8] = b"rayfish/link/1";
+const LINK: &[u8] = b"rayfish/link/2";
 const MESSAGE_MAX: usize = 2 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Datagrams get lost; a few of each kind do not all.

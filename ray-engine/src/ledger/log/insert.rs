@@ -31,7 +31,7 @@ pub enum Inserted {
 }
 
 /// What became of one entry, its followers aside.
-pub(super) enum Placed {
+enum Placed {
     Taken,
     Aside,
     Waits,
@@ -49,38 +49,28 @@ impl Ledger {
             return Inserted::Known;
         }
         let mut entries = Vec::new();
-        let mut held = match self.place(entry, &mut entries) {
-            Placed::Taken => Vec::new(),
-            Placed::Aside | Placed::Waits => vec![id],
+        let mut stirred = match self.place(entry, &mut entries) {
+            Placed::Taken => entries.clone(),
+            Placed::Aside => vec![id],
+            Placed::Waits => return Inserted::Pending,
             Placed::Refused(refusal) => {
                 self.pending.forget(&id);
                 return Inserted::Refused(refusal);
             }
         };
-        let mut stirred = entries.clone();
         let mut done = 0;
-        loop {
-            let next = if let Some(parent) = stirred.get(done).copied() {
-                done += 1;
-                let waiting = self.pending.children(&parent);
-                let ready = self.pending.release(&parent);
-                // A seat that came now gives its holder a say.
-                held.extend(waiting.into_iter().filter(|child| self.pending.get(child).is_some()));
-                ready
-            } else if let Some(parent) = held.last() {
-                let adopter = self.adopter_above(parent);
-                if adopter.is_none() {
-                    held.pop();
-                }
-                adopter.into_iter().collect()
-            } else {
-                break;
-            };
-            for child in next {
+        while let Some(parent) = stirred.get(done).copied() {
+            done += 1;
+            let mut children = self.pending.release(&parent);
+            if self.contains(&parent) {
+                children.extend(self.aside.release(&parent));
+            }
+            for child in children {
                 let (id, taken) = (child.id(), entries.len());
                 match self.place(child, &mut entries) {
                     Placed::Taken => stirred.extend(entries.iter().skip(taken)),
-                    Placed::Aside | Placed::Waits => held.push(id),
+                    Placed::Aside => stirred.push(id),
+                    Placed::Waits => {}
                     Placed::Refused(_) => self.pending.forget(&id),
                 }
             }
@@ -90,13 +80,21 @@ impl Ledger {
 
     /// Takes in an entry that is not here, unless it has to wait. `taken` hears of it, and of what had to come with it.
     fn place(&mut self, entry: VerifiedEntry, taken: &mut Vec<EntryId>) -> Placed {
-        let missing: BTreeSet<EntryId> = entry.parents().iter().filter(|id| !self.contains(id)).copied().collect();
+        let lacking: Vec<EntryId> = entry.parents().iter().filter(|id| !self.contains(id)).copied().collect();
+        let (forks, missing): (Vec<_>, Vec<_>) = lacking.into_iter().partition(|id| self.aside.get(id).is_some());
         if !missing.is_empty() {
-            if let Some(below) = self.adoptable(&entry) {
-                return self.adopt(entry, below, taken);
-            }
-            self.pending.hold(entry, missing);
+            self.pending.hold(entry, missing.into_iter().collect());
             return Placed::Waits;
+        }
+        if !forks.is_empty() {
+            // Whoever never had a seat has no say in what is kept, and nobody has one about forks of its own.
+            let seated = !self.history.seats(&entry.author()).is_empty();
+            let others = |fork: &EntryId| self.aside.get(fork).is_some_and(|held| held.author() != entry.author());
+            if seated && forks.iter().any(others) {
+                return self.adopt(entry, forks, taken);
+            }
+            self.aside.put(entry);
+            return Placed::Aside;
         }
         let id = entry.id();
         let placed = self.append(entry, false);
@@ -106,8 +104,45 @@ impl Ledger {
         placed
     }
 
+    /// Takes in what was kept apart because this entry builds on it, if it stands.
+    fn adopt(&mut self, entry: VerifiedEntry, mut forks: Vec<EntryId>, taken: &mut Vec<EntryId>) -> Placed {
+        let mut trial = self.clone();
+        let mut with = Vec::new();
+        while let Some(fork) = forks.last().copied() {
+            let Some(held) = self.aside.get(&fork) else {
+                self.pending.hold(entry, BTreeSet::from([fork]));
+                return Placed::Waits;
+            };
+            let before: Vec<EntryId> = held.parents().iter().filter(|id| !trial.contains(id)).copied().collect();
+            if !before.is_empty() {
+                forks.extend(before);
+                continue;
+            }
+            forks.pop();
+            trial.aside.take(&fork);
+            if trial.contains(&fork) {
+                continue;
+            }
+            match trial.append(held.clone(), true) {
+                Placed::Taken => with.push(fork),
+                other => return other,
+            }
+        }
+        with.push(entry.id());
+        let placed = trial.append(entry.clone(), false);
+        match placed {
+            Placed::Taken => {
+                *self = trial;
+                taken.extend(with);
+            }
+            Placed::Aside => self.aside.put(entry),
+            Placed::Waits | Placed::Refused(_) => {}
+        }
+        placed
+    }
+
     /// Adds an entry whose parents are here, if it stands. `adopted` if it may be a third one with its counter.
-    pub(super) fn append(&mut self, entry: VerifiedEntry, adopted: bool) -> Placed {
+    fn append(&mut self, entry: VerifiedEntry, adopted: bool) -> Placed {
         let past = self.past(&self.history.numbers(entry.parents()));
         let right = match judge(&self.history, &past, &entry) {
             Ok(right) => right,

@@ -3,7 +3,6 @@
 //! Every entry in the set has its parents in the set, and stands by its own past. What the whole adds up to is evaluated when
 //! it is asked for and kept; an entry that comes last is added to it, any other makes it be evaluated anew.
 
-mod adopt;
 mod author;
 mod insert;
 #[cfg(test)]
@@ -118,9 +117,9 @@ impl Ledger {
         self.len() == 0
     }
 
-    /// Entries that wait: for a parent, or for somebody to build on them.
+    /// Entries that wait for a parent. Those that are kept aside are not counted: asking for more brings them no further.
     pub fn pending_len(&self) -> usize {
-        self.pending.len() + self.aside.len()
+        self.pending.len()
     }
 
     /// A checkpoint of what is known.

@@ -71,3 +71,22 @@ fn the_digest_says_who_coordinates() {
     add(&mut ledger, &alice(), revoke(&bob()));
     assert_eq!(ledger.roster().digest(), before, "nothing else on the roster has changed");
 }
+
+#[test]
+fn who_was_granted_to_twice_rests_on_the_lower_grant() {
+    let mut left = three();
+    add(&mut left, &alice(), admit(&dave(), "dave"));
+    let base = left.heads();
+    let mut right = left.clone();
+    let high = add(&mut left, &alice(), grant(&dave()));
+    let low = author_below(&right, &bob(), grant(&dave()), high);
+    take(&mut right, &low);
+    meet(&mut left, &mut right);
+    let dave_is = left.coordinators().pop().unwrap();
+    assert_eq!((dave_is.peer, dave_is.granted_by), (id(&dave()), Some(id(&bob()))));
+    let decided = add(&mut left, &dave(), admit(&nas(), "nas"));
+    put(&mut left, &alice(), revoke(&bob()), &[base[0]]);
+    assert_eq!(effect(&left, low.id()), Effect::Void(VoidReason::AuthorEnded));
+    assert_eq!(effect(&left, decided), Effect::Void(VoidReason::RightVoid), "though the other grant holds");
+    assert!(decides(&left, &dave()) && !is_in(&left, &nas()));
+}

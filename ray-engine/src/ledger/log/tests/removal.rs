@@ -143,6 +143,24 @@ fn ends_are_weighed_by_seniority_and_what_counts_stays_counted() {
 }
 
 #[test]
+fn an_end_that_does_not_count_ends_nobody_elses_right_to_end() {
+    let mut base = three();
+    add(&mut base, &alice(), admit(&dave(), "dave"));
+    let (mut one, mut two, mut three) = (base.clone(), base.clone(), base);
+    add(&mut one, &alice(), remove(&bob()));
+    add(&mut two, &bob(), remove(&carol()));
+    let last = add(&mut three, &carol(), remove(&dave()));
+    meet(&mut one, &mut two);
+    meet(&mut one, &mut three);
+    let mut at_once = Ledger::empty(one.room());
+    one.entries().for_each(|entry| drop(at_once.insert(entry.clone())));
+    for ledger in [one, at_once] {
+        assert_eq!(effect(&ledger, last), Effect::Counted);
+        assert_eq!(hostnames(&ledger), ["alice", "carol"]);
+    }
+}
+
+#[test]
 fn an_end_by_a_right_that_is_void_does_not_count() {
     let mut left = three();
     add(&mut left, &alice(), admit(&dave(), "dave"));

@@ -1,0 +1,33 @@
+//! The parsers of outside bytes as fuzz targets: each takes any bytes, and must neither panic nor break its promises.
+//!
+//! `tests/fuzz/run` feeds them by libFuzzer; `cargo test` feeds them their stored corpora, so that an input that once
+//! broke something is tried on every run.
+
+mod ledger;
+mod network;
+mod publish;
+
+/// One parser under test.
+#[derive(Debug)]
+pub struct Target {
+    /// Name of its directory under `corpus`.
+    pub name: &'static str,
+    /// Panics if the parser breaks a promise.
+    pub run: fn(&[u8]),
+    /// Inputs that reach deep, from which the corpus is made.
+    pub samples: fn() -> Vec<Vec<u8>>,
+}
+
+pub const TARGETS: [Target; 8] = [
+    Target { name: "entry", run: ledger::entry, samples: ledger::entry_samples },
+    Target { name: "invite", run: ledger::invite, samples: ledger::invite_samples },
+    Target { name: "bundle", run: publish::bundle, samples: publish::bundle_samples },
+    Target { name: "record", run: publish::record, samples: publish::record_samples },
+    Target { name: "message", run: network::message, samples: network::message_samples },
+    Target { name: "frame", run: network::frame, samples: network::frame_samples },
+    Target { name: "packet", run: network::packet, samples: network::packet_samples },
+    Target { name: "dns", run: network::dns, samples: network::dns_samples },
+];
+
+#[cfg(test)]
+mod tests;
