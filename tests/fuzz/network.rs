@@ -14,7 +14,8 @@ use ray_ipc::codec;
 /// What a peer says on the stream of a link.
 pub(crate) fn message(bytes: &[u8]) {
     let Ok(message) = codec::decode::<MESSAGE_MAX, LinkMessage>(bytes) else { return };
-    let again = codec::encode::<MESSAGE_MAX, _>(&message).unwrap_or_else(|e| panic!("a decoded message is refused: {e}"));
+    let again =
+        codec::encode::<MESSAGE_MAX, _>(&message).unwrap_or_else(|e| panic!("a decoded message is refused: {e}"));
     assert_eq!(again, bytes, "a message has one encoding");
 }
 
