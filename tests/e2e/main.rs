@@ -1,7 +1,7 @@
 //! Rayfish end to end: three real processes a host, real TUN devices, namespaces as hosts. Needs root.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
-mod firewall;
+mod firewall_live;
 mod firewall_differential;
 mod firewall_flood;
 mod firewall_reach;
