@@ -1,9 +1,10 @@
 //! Rayfish end to end: three real processes a host, real TUN devices, namespaces as hosts. Needs root.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
-mod firewall_live;
+mod firewall;
 mod firewall_differential;
 mod firewall_flood;
+mod firewall_live;
 mod firewall_reach;
 mod firewall_suggestions;
 mod membership;

@@ -232,9 +232,7 @@ mod tests {
             format!("{whole}\n"),
             whole.replace("firewall 1", "firewall 2"),
         ];
-        for bytes in
-            damaged.iter().map(String::as_bytes).chain([&b"\xff\xfe"[..], &vec![b'x'; BYTES_MAX + 1]])
-        {
+        for bytes in damaged.iter().map(String::as_bytes).chain([&b"\xff\xfe"[..], &vec![b'x'; BYTES_MAX + 1]]) {
             let home = scratch();
             fs::write(home.path.join(FILE), bytes).unwrap();
             let record = load(&home.path).unwrap();

@@ -42,7 +42,7 @@ impl Core {
             Name::User(name) => self.user(name, network).map(|user| user.0).map_err(refuse),
             Name::Network(name) => self.entered(Some(name)).map(|network| network.room().0).map_err(refuse),
         });
-        let rule = parsed.map_err(|error| refusal.take().unwrap_or_else(|| unreadable(text, &error)))?;
+        let rule = parsed.map_err(|error| refusal.take().unwrap_or_else(|| unreadable(&error)))?;
         if let (PeerSelector::Group(group), Some(network)) = (&rule.peer, network) {
             network.check_group(group.as_str())?;
         }
@@ -188,9 +188,9 @@ pub(super) fn network_word<'a>(words: &[&'a str]) -> Option<&'a str> {
     None
 }
 
-fn unreadable(text: &str, error: &RuleError) -> ErrorReply {
+fn unreadable(error: &RuleError) -> ErrorReply {
     let hint = match error {
-        RuleError::GroupWithoutNetwork => format!("{text} on NETWORK"),
+        RuleError::GroupWithoutNetwork => "name it, as in: in deny any from group:guests on home".to_owned(),
         _ => "`ray firewall add --help` tells what a rule says".to_owned(),
     };
     failure::usage(format!("reading the rule: {error}"), hint)
