@@ -6,6 +6,7 @@ mod firewall_differential;
 mod firewall_flood;
 mod firewall_live;
 mod firewall_reach;
+mod firewall_rules;
 mod firewall_suggestions;
 mod membership;
 mod mesh;
