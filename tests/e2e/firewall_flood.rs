@@ -13,8 +13,8 @@ use crate::{
 };
 
 const FLOWS: u32 = 200_000;
-/// What the engine may grow by: 32 MiB for flows, and as much again for all that a busy link needs.
-const GROWTH_KIB_MAX: u64 = 64 << 10;
+/// What an engine may grow by: 8 MiB for the flows of one peer, and three times as much for all that a busy link needs.
+const GROWTH_KIB_MAX: u64 = 32 << 10;
 const PORT: u16 = 7001;
 /// Far below what the slowest machine does.
 const FLOWS_PER_SECOND_MIN: u32 = 1000;
