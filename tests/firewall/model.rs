@@ -86,11 +86,7 @@ impl Model {
         let name = Name { network: packet.network, peer: packet.peer, ..name_of(cited) };
         let Some(at) = self.alive(&name, now) else { return false };
         let flow = &self.flows[at];
-        let allowed = allows(&self.rules, &flow.name, flow.opener);
-        if !allowed {
-            self.flows.remove(at);
-        }
-        allowed
+        allows(&self.rules, &flow.name, flow.opener)
     }
 
     fn judge_flow(&mut self, packet: &Packet, now: u64) -> bool {
@@ -112,11 +108,7 @@ impl Model {
             if !another {
                 flow.packets.push((packet.sent, tcp));
                 flow.last = now;
-                let allowed = allows(&self.rules, &flow.name, flow.opener);
-                if !allowed {
-                    self.flows.remove(at);
-                }
-                return allowed;
+                return allows(&self.rules, &flow.name, flow.opener);
             }
         }
         let answer = matches!(packet.body, Body::Echo { asks: false, .. }) || syn && ack;

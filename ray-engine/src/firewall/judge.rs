@@ -174,14 +174,12 @@ impl Firewall {
         }
     }
 
-    /// The rules have changed since the flow was judged.
+    /// The rules have changed since the flow was judged. One that is denied is remembered, and judged packet by packet:
+    /// forgotten, it would seem to begin anew with what its other end repeats.
     fn judge_again(&self, rules: &Ruleset, party: &Party, opener: Direction, key: &Key) -> Result<(), Denied> {
-        let judged = decide(rules, party, opener, key);
-        match judged {
-            Ok(()) => self.flows.confirm(&party.peer, key, rules.generation()),
-            Err(_) => self.flows.remove(&party.peer, key),
-        }
-        judged
+        decide(rules, party, opener, key)?;
+        self.flows.confirm(&party.peer, key, rules.generation());
+        Ok(())
     }
 }
 

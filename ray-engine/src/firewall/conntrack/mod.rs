@@ -102,12 +102,6 @@ impl Conntrack {
         }
     }
 
-    pub(super) fn remove(&self, peer: &PeerId, key: &Key) {
-        if let Some(flows) = self.peers.load().get(peer) {
-            flows.remove(key);
-        }
-    }
-
     /// Begins a flow, in place of one with the same key. When there is no room, the peer with the most flows loses one.
     /// `false` if no place was found.
     pub(super) fn open(&self, peer: PeerId, key: Key, begin: &Begin<'_>, now: Millis) -> bool {

@@ -94,12 +94,6 @@ impl PeerFlows {
         self.settle(&table, gone);
     }
 
-    pub(super) fn remove(&self, key: &Key) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        let gone = usize::from(table.remove(key));
-        self.settle(&table, gone);
-    }
-
     pub(super) fn evict_one(&self, now: Millis) {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let gone = usize::from(table.evict(now));
