@@ -218,7 +218,9 @@ impl Core {
                 network.keys.barren.insert(me, now);
                 match self.rekey(room) {
                     Ok(_) => tracing::info!(%room, "replaced a network key that nobody has any more"),
-                    Err(error) => tracing::error!(%room, error = %error.message, "replacing a network key that is lost"),
+                    Err(error) => {
+                        tracing::error!(%room, error = %error.message, "replacing a network key that is lost")
+                    }
                 }
                 continue;
             }
