@@ -15,6 +15,7 @@ use tokio::{
 use crate::{
     config::{self, Config, Dht, Servers},
     control::{Listener, Operators},
+    firewall::limits::RESUME_TIME,
     forward::{Forwarder, Tunnel},
     ident::Hostname,
     mesh::{self, Guest, Mesh, MeshSettings, wire::FEATURE_IPV6_ONLY},
@@ -96,6 +97,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let (carry, shelf) = (forwarder.clone(), Shelf::default());
     let settings = mesh_settings(&config, secret_key, shelf.clone());
     let mesh = Mesh::bind(settings, events_tx, Arc::new(move |link| carry.carry(link))).await?;
+    forwarder.live().firewall.resume(RESUME_TIME);
     let announcer = Announcer::new(mesh.endpoint(), &places(&config))?;
     let tunnel = Tunnel::start(&options.helper_socket, &config, forwarder.clone(), mesh.clone())?;
     tracing::info!(id = %mesh.id(), release = env!("CARGO_PKG_VERSION"), "engine up");

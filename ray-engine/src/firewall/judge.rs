@@ -1,13 +1,16 @@
 //! The firewall's state, and its judgement of one packet: known flows first, rules for what opens one.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 use super::{
     Millis, Party,
     bucket::Bucket,
     conntrack::{Begin, Conntrack, Key, Known},
     fragments::Fragments,
-    limits::{ANSWERS_BURST, ANSWERS_PER_SECOND},
+    limits::{ANSWERS_BURST, ANSWERS_PER_SECOND, STRAYS_BURST, STRAYS_PER_SECOND},
     reject,
     rule::{Action, Direction, Protocol},
     ruleset::{Decision, Ruleset},
@@ -28,6 +31,9 @@ pub struct Firewall {
     flows: Conntrack,
     fragments: Fragments,
     answers: Mutex<Bucket>,
+    /// Until then, connections of the host's own that began before this firewall may go on.
+    resumes_until: AtomicU64,
+    strays: Mutex<Bucket>,
 }
 
 impl Default for Firewall {
@@ -36,6 +42,8 @@ impl Default for Firewall {
             flows: Conntrack::default(),
             fragments: Fragments::default(),
             answers: Mutex::new(Bucket::full(ANSWERS_BURST, ANSWERS_PER_SECOND)),
+            resumes_until: AtomicU64::new(0),
+            strays: Mutex::new(Bucket::full(STRAYS_BURST, STRAYS_PER_SECOND)),
         }
     }
 }
@@ -53,6 +61,13 @@ enum Subject {
 }
 
 impl Firewall {
+    /// For a start beside a host that has been running: until then, what can only be the middle of a connection that the
+    /// host opened reaches it, a few segments at a time. The host's own answer makes it a known flow; a host without such a
+    /// connection answers with a reset, and nothing is remembered.
+    pub fn resume(&self, until: Millis) {
+        self.resumes_until.store(until, Ordering::Relaxed);
+    }
+
     /// Judges a packet whose addresses were found to be the peer's and ours. A GSO super-packet is one packet.
     pub fn judge(&self, rules: &Ruleset, party: &Party, sent: Direction, packet: &Parsed<'_>, now: Millis) -> Verdict {
         let judged = self.check(rules, party, sent, packet, now);
@@ -157,13 +172,39 @@ impl Firewall {
         if !opens {
             return Err(if is_reset { Denied::Reset } else { Denied::NoFlow });
         }
-        decide(rules, party, sent, key)?;
+        if let Err(denied) = decide(rules, party, sent, key) {
+            return if self.is_stray(rules, party, sent, key, segment, now) { Ok(()) } else { Err(denied) };
+        }
         if is_reset {
             // The host ends what began before we looked; that is no flow any more.
             return Ok(());
         }
         let begin = Begin { opener: sent, protocol: key.protocol(), segment, generation: rules.generation() };
         if self.flows.open(party.peer, *key, &begin, now) { Ok(()) } else { Err(Denied::TableFull) }
+    }
+
+    /// Whether a segment that opens nothing by the rules may belong to a connection of the host's that is older than what
+    /// is remembered here.
+    fn is_stray(
+        &self,
+        rules: &Ruleset,
+        party: &Party,
+        sent: Direction,
+        key: &Key,
+        segment: Option<&Segment>,
+        now: Millis,
+    ) -> bool {
+        let in_the_middle =
+            segment.is_some_and(|segment| segment.flags.ack && !segment.flags.syn && !segment.flags.rst);
+        if sent != Direction::In || !in_the_middle || now >= self.resumes_until.load(Ordering::Relaxed) {
+            return false;
+        }
+        let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);
+        if decide(rules, party, Direction::Out, key).is_err() || !strays.has_one(now) {
+            return false;
+        }
+        strays.take();
+        true
     }
 
     fn check_error(&self, rules: &Ruleset, party: &Party, key: &Key, now: Millis) -> Result<(), Denied> {

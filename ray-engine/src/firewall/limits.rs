@@ -31,6 +31,12 @@ pub(super) const PEER_ANSWERS_PER_SECOND: u32 = 32;
 pub(super) const ANSWERS_BURST: u32 = 512;
 pub(super) const ANSWERS_PER_SECOND: u32 = 256;
 
+/// Segments of connections that are older than the firewall: a few for each that a host has, and retransmissions.
+pub(super) const STRAYS_BURST: u32 = 1024;
+pub(super) const STRAYS_PER_SECOND: u32 = 128;
+/// How long these are let through: a sender's retransmissions are by then no more than 16 s apart.
+pub const RESUME_TIME: Millis = 60_000;
+
 const _: () = assert!(PEER_FLOWS_MAX.is_power_of_two(), "tables that double waste nothing at a power of two");
 const _: () = assert!(PEER_DATAGRAMS_MAX < DATAGRAMS_MAX);
 const _: () = assert!(PEER_ANSWERS_BURST < ANSWERS_BURST && PEER_ANSWERS_PER_SECOND < ANSWERS_PER_SECOND);

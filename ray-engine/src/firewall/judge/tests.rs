@@ -57,6 +57,24 @@ fn a_new_connection_is_judged_even_on_the_ports_of_another() {
 }
 
 #[test]
+fn a_connection_of_the_hosts_own_that_is_older_than_the_firewall_goes_on_and_nothing_else_does() {
+    let lab = Lab::new(&[]);
+    lab.stops(In, &tcp(In, "A", 900, 101), Denied::DefaultIn);
+    lab.firewall.resume(lab.now.get() + 1000);
+    lab.passes(In, &tcp(In, "A", 900, 101));
+    assert_eq!(lab.firewall.flows(), 0, "a peer's word alone is not remembered");
+    for opener in ["S", "SA", "R", "RA"] {
+        assert_ne!(lab.judge(&ALICE, In, &tcp(In, opener, 5000, 1)), Verdict::Allow, "{opener}");
+    }
+    lab.passes(Out, &tcp(Out, "A", 101, 901));
+    lab.after(1000);
+    lab.passes(In, &tcp(In, "A", 901, 101));
+    let closed = Lab::new(&["out deny any"]);
+    closed.firewall.resume(closed.now.get() + 1000);
+    closed.stops(In, &tcp(In, "A", 900, 101), Denied::DefaultIn);
+}
+
+#[test]
 fn a_reset_counts_within_the_window_only() {
     for base in [1000u32, u32::MAX - 300, u32::MAX - 1, 0x7fff_fff0] {
         let lab = Lab::new(&[]);
