@@ -3,6 +3,8 @@
 //! Every entry in the set has its parents in the set, and stands by its own past. What the whole adds up to is evaluated when
 //! it is asked for and kept; an entry that comes last is added to it, any other makes it be evaluated anew.
 
+mod exit;
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, OnceLock},

@@ -87,7 +87,8 @@ fn refuses_a_key_for_which_anything_is_a_signature() {
     let mut proof = [0; 64];
     proof[0] = 1;
     let (joiner, hostname) = (joiner(), host("nas"));
-    let redeem = Action::Redeem { invite: InviteKey(identity_point), joiner, hostname: hostname.clone(), after: None, proof };
+    let redeem =
+        Action::Redeem { invite: InviteKey(identity_point), joiner, hostname: hostname.clone(), after: None, proof };
     assert_eq!(verify(signed(content(redeem)).bytes(), room()), Err(EntryError::Proof));
     let welcome = Action::Welcome { joiner: PeerId(identity_point), hostname, after: None, consent: proof };
     assert_eq!(verify(signed(content(welcome)).bytes(), room()), Err(EntryError::Consent));

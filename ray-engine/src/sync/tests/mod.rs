@@ -7,6 +7,7 @@ use crate::{
 };
 
 mod catching_up;
+mod hearing;
 mod hostile;
 mod telling;
 mod world;

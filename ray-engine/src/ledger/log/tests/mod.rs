@@ -14,6 +14,7 @@ mod anywhere;
 mod authority;
 mod coordinators;
 mod exchange;
+mod exits;
 mod fold;
 mod forks;
 mod invites;
