@@ -23,7 +23,9 @@ fn the_end_of_a_network_puts_those_out_who_had_a_seat() {
     add(&mut ledger, &alice(), remove(&dave()));
     add(&mut ledger, &alice(), admit(&dave(), "dave"));
     let end = add(&mut ledger, &alice(), Action::Dissolve);
-    for (key, exit) in [(alice(), Some(end)), (dave(), Some(end)), (carol(), Some(removal)), (SigningKey::from_bytes(&[99; 32]), None)] {
+    for (key, exit) in
+        [(alice(), Some(end)), (dave(), Some(end)), (carol(), Some(removal)), (SigningKey::from_bytes(&[99; 32]), None)]
+    {
         assert_eq!(ledger.exit(&id(&key)).map(VerifiedEntry::id), exit);
     }
 }
