@@ -6,7 +6,7 @@ use std::{hint::black_box, process::ExitCode, time::Instant};
 use ray_benches::allocations::{Counting, bytes_held_by};
 use ray_engine::{
     ident::{Hostname, PeerId, UnixTime},
-    ledger::{Action, EpochKey, Invite, Ledger, SigningKey, VerifiedEntry, seal, verify},
+    ledger::{Action, Invite, Ledger, SigningKey, VerifiedEntry, epoch::{EpochKey, seal}, verify},
 };
 
 #[global_allocator]
@@ -97,7 +97,7 @@ fn cost(entries: &[VerifiedEntry]) -> Cost {
     let (memory, ledger) = bytes_held_by(fold);
     let bundle = || {
         let plain: Vec<u8> = ledger.entries().flat_map(|entry| entry.bytes().to_vec()).collect();
-        seal(&EpochKey::new([3; 32]), &plain, [5; 24])
+        seal(&EpochKey([3; 32]), &plain, [5; 24])
     };
     Cost {
         entries: ledger.len(),

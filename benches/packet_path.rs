@@ -1,6 +1,6 @@
 //! What a packet decision costs, as ratios within one run, and that it allocates nothing.
 
-use std::{hint::black_box, net::IpAddr, process::ExitCode};
+use std::{hint::black_box, net::IpAddr, process::ExitCode, sync::Arc};
 
 use ray_benches::{
     allocations::{Counting, allocations_of},
@@ -8,7 +8,8 @@ use ray_benches::{
 };
 use ray_engine::{
     dns::{self, Host, Zone},
-    ident::{Hostname, NetworkName, PeerId, mesh_v4, mesh_v6},
+    firewall::{Action, Firewall, Members, Party, Posture, Ruleset, Standing},
+    ident::{Hostname, NetworkName, PeerId, RoomId, UnixTime, mesh_v4, mesh_v6},
     packet::{checksum, udp},
     plane::{self, Snapshot},
     route::RouteTable,
@@ -22,6 +23,9 @@ const PEERS: u32 = 1000;
 /// Payload of a segment at an inner MTU of 1280.
 const SEGMENT: usize = 1240;
 const SEGMENTS: usize = 52;
+const HOME: RoomId = RoomId([8; 32]);
+/// Any time: the flows of the samples stay young.
+const NOW: u64 = 1000;
 
 fn main() -> ExitCode {
     let own = peer(0);
@@ -34,11 +38,12 @@ fn main() -> ExitCode {
         return fail("the sample packets do not fit");
     };
     let query = query();
+    let firewall = Firewall::default();
 
-    let outbound_segment = time(|| plane::outbound(&snapshot, black_box(&segment)).is_ok());
-    let outbound_whole = time(|| plane::outbound(&snapshot, black_box(&whole)).is_ok());
-    let inbound = time(|| plane::inbound(&snapshot, peer(7), black_box(&received)).is_ok());
-    let refused = time(|| plane::inbound(&snapshot, peer(8), black_box(&received)).is_ok());
+    let outbound_segment = time(|| plane::outbound(&snapshot, &firewall, black_box(&segment), NOW).is_ok());
+    let outbound_whole = time(|| plane::outbound(&snapshot, &firewall, black_box(&whole), NOW).is_ok());
+    let inbound = time(|| plane::inbound(&snapshot, &firewall, party(7), black_box(&received), NOW).is_ok());
+    let refused = time(|| plane::inbound(&snapshot, &firewall, party(8), black_box(&received), NOW).is_ok());
     let sum = time(|| checksum::of(black_box(&received)));
     let answer = time(|| dns::answer(&snapshot.zone, black_box(&query)));
 
@@ -58,10 +63,10 @@ fn main() -> ExitCode {
 
     let allocations = allocations_of(|| {
         for _ in 0..1000 {
-            black_box(plane::outbound(&snapshot, &segment).is_ok());
-            black_box(plane::outbound(&snapshot, &whole).is_ok());
-            black_box(plane::inbound(&snapshot, peer(7), &received).is_ok());
-            black_box(plane::inbound(&snapshot, peer(8), &received).is_ok());
+            black_box(plane::outbound(&snapshot, &firewall, &segment, NOW).is_ok());
+            black_box(plane::outbound(&snapshot, &firewall, &whole, NOW).is_ok());
+            black_box(plane::inbound(&snapshot, &firewall, party(7), &received, NOW).is_ok());
+            black_box(plane::inbound(&snapshot, &firewall, party(8), &received, NOW).is_ok());
         }
     });
     line(&format!("allocations in 4000 decisions: {allocations}"));
@@ -85,7 +90,21 @@ fn snapshot(own: PeerId, others: &[PeerId]) -> Option<Snapshot> {
         own_v6: mesh_v6(&own),
         routes: RouteTable::new(claims),
         zone: Zone::new(hosts),
+        rules: Arc::new(rules(others)),
+        handles: [(1, HOME)].into(),
+        shared: others.iter().map(|peer| (*peer, vec![HOME])).collect(),
     })
+}
+
+fn rules(others: &[PeerId]) -> Ruleset {
+    let members: Members =
+        others.iter().map(|peer| (Party { peer: *peer, network: HOME }, Standing::default())).collect();
+    let open = Posture { inbound: Action::Allow, ..Posture::default() };
+    Ruleset::compile(Vec::new(), open, members, UnixTime(0))
+}
+
+fn party(n: u32) -> Party {
+    Party { peer: peer(n), network: HOME }
 }
 
 fn peer(n: u32) -> PeerId {

@@ -14,8 +14,7 @@ Usage: ray [OPTIONS] COMMAND
 
 Start     create NAME        Found a network; this host becomes its coordinator
           join CODE          Enter a network with an invite or its room id
-          up                 Bring the data plane up: device, addresses, routes
-          down               Take the data plane down; membership stays
+          up, down           Bring the data plane up or down; membership stays
 Look      status             Show networks, peers and how each is reached
           ping TARGET        Measure the way to a peer through the tunnel
           log                Tell who did what in a network, and when
@@ -27,8 +26,9 @@ Members   invite             Make an invite; invite list, invite revoke INVITE
           hostname NEWNAME   Change a host name
 Networks  network VERB       Who may enter: mode MODE; its record key: rekey
           ephemeral TIME     Remove members that are silent for so long
-          leave NETWORK      Leave a network for good
-          nuke               End a network for all its members
+          leave, nuke        Leave a network for good; end one for everybody
+Firewall  firewall VERB      Who reaches what here: show, add RULE, pending, log
+          group VERB         Sets of members for rules: list, add, remove
 Other     version            Show the releases of ray and of the running engine
           completions SHELL  Print a completion script for bash, zsh or fish
           help COMMAND       Show the help of a command
@@ -111,6 +111,8 @@ pub(crate) enum Verb {
     Admin(cmd::admin::Admin),
     Hostname(cmd::hostname::Hostname),
     Network(cmd::network::Network),
+    Firewall(cmd::firewall::Firewall),
+    Group(cmd::group::Group),
     Ephemeral(cmd::ephemeral::Ephemeral),
     Leave(cmd::leave::Leave),
     Nuke(cmd::nuke::Nuke),
@@ -155,7 +157,7 @@ mod tests {
             check_help(&mut command);
             checked += 1;
         }
-        assert!(checked > 27, "only {checked} commands");
+        assert!(checked > 46, "only {checked} commands");
     }
 
     fn check_help(command: &mut clap::Command) {

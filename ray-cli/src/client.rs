@@ -61,6 +61,22 @@ impl Client {
         self.receive_before(self.deadline.min(Deadline::after(patience)))
     }
 
+    /// The next answer of a stream without an end: it may take any time to begin, and then as long as any other.
+    pub(crate) fn receive_whenever(&mut self, patience: Duration) -> Result<Reply, ClientError> {
+        let mut prefix = [0; LENGTH_PREFIX];
+        let (first, rest) = prefix.split_at_mut(1);
+        self.read_exact(first, Deadline::NEVER)?;
+        let deadline = Deadline::after(patience);
+        self.read_exact(rest, deadline)?;
+        let body = self.read_body(prefix, Reply::MAX, deadline)?;
+        Reply::from_body(&body).map_err(ClientError::Malformed)
+    }
+
+    /// Another handle of the connection, to close it while an answer is waited for.
+    pub(crate) fn handle(&self) -> io::Result<UnixStream> {
+        self.stream.try_clone()
+    }
+
     fn receive_before(&mut self, deadline: Deadline) -> Result<Reply, ClientError> {
         let body = self.read_frame(Reply::MAX, deadline)?;
         Reply::from_body(&body).map_err(ClientError::Malformed)
@@ -76,6 +92,15 @@ impl Client {
     fn read_frame(&mut self, max: usize, deadline: Deadline) -> Result<Vec<u8>, ClientError> {
         let mut prefix = [0; LENGTH_PREFIX];
         self.read_exact(&mut prefix, deadline)?;
+        self.read_body(prefix, max, deadline)
+    }
+
+    fn read_body(
+        &mut self,
+        prefix: [u8; LENGTH_PREFIX],
+        max: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<u8>, ClientError> {
         let length = usize::try_from(u32::from_le_bytes(prefix)).unwrap_or(usize::MAX);
         if length > max {
             return Err(ClientError::Oversize { length, max });
@@ -88,7 +113,7 @@ impl Client {
     fn read_exact(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<(), ClientError> {
         let mut rest = buffer;
         while !rest.is_empty() {
-            self.stream.set_read_timeout(Some(deadline.remaining()?)).map_err(ClientError::Io)?;
+            self.stream.set_read_timeout(deadline.remaining()?).map_err(ClientError::Io)?;
             match self.stream.read(rest) {
                 Ok(0) => return Err(ClientError::Closed),
                 Ok(count) => rest = rest.get_mut(count..).unwrap_or_default(),
@@ -101,7 +126,7 @@ impl Client {
     fn write(&mut self, frame: &[u8]) -> Result<(), ClientError> {
         let mut rest = frame;
         while !rest.is_empty() {
-            self.stream.set_write_timeout(Some(self.deadline.remaining()?)).map_err(ClientError::Io)?;
+            self.stream.set_write_timeout(self.deadline.remaining()?).map_err(ClientError::Io)?;
             match self.stream.write(rest) {
                 Ok(0) => return Err(ClientError::Closed),
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
@@ -115,24 +140,28 @@ impl Client {
 /// A point in time, and the patience that it came from, for the message.
 #[derive(Debug, Clone, Copy)]
 struct Deadline {
-    at: Instant,
+    /// Absent = any time will do.
+    at: Option<Instant>,
     budget: Duration,
 }
 
 impl Deadline {
+    const NEVER: Self = Self { at: None, budget: Duration::MAX };
+
     fn after(budget: Duration) -> Self {
         let start = Instant::now();
-        Self { at: start.checked_add(budget).unwrap_or(start), budget }
+        Self { at: Some(start.checked_add(budget).unwrap_or(start)), budget }
     }
 
     fn min(self, other: Self) -> Self {
-        if other.at < self.at { other } else { self }
+        let is_earlier = other.at.is_some_and(|at| self.at.is_none_or(|own| at < own));
+        if is_earlier { other } else { self }
     }
 
-    /// Time left; none left is a timeout.
-    fn remaining(self) -> Result<Duration, ClientError> {
-        let left = self.at.saturating_duration_since(Instant::now());
-        if left.is_zero() { Err(ClientError::Timeout(self.budget)) } else { Ok(left) }
+    /// Time left, if it is limited; none left is a timeout.
+    fn remaining(self) -> Result<Option<Duration>, ClientError> {
+        let left = self.at.map(|at| at.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) { Err(ClientError::Timeout(self.budget)) } else { Ok(left) }
     }
 }
 

@@ -97,6 +97,13 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::LogEntry(_) | Reply::LogDone(_) => "log",
         Reply::Rekeyed(_) => "network rekey",
         Reply::Mode(_) => "network mode",
+        Reply::Firewall(_) => "firewall show",
+        Reply::FirewallTest(_) => "firewall test",
+        Reply::Suggestions(_) => "firewall pending",
+        Reply::Suggested(_) => "firewall suggest",
+        Reply::Withdrawn(_) => "firewall withdraw",
+        Reply::Dropped(_) | Reply::DroppedDone => "firewall log",
+        Reply::Groups(_) => "group list",
     }
 }
 

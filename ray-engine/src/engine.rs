@@ -91,6 +91,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let listener = Listener::bind(&options.socket)?;
 
     let forwarder = Arc::new(Forwarder::default());
+    forwarder.sweep();
     let (events_tx, events) = mpsc::channel(EVENTS_MAX);
     let (carry, shelf) = (forwarder.clone(), Shelf::default());
     let settings = mesh_settings(&config, secret_key, shelf.clone());
@@ -112,6 +113,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         tunnel: tunnel.control(),
         live: forwarder.live(),
         probes: forwarder.probes(),
+        feed: forwarder.feed(),
         inject: Arc::new(move |packet| inject_into.inject(&inject_mesh, packet)),
     })?;
 

@@ -6,9 +6,9 @@
 //! |---|---|---|
 //! | 0 | [`ident`] | values |
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
-//! | 2 | [`route`], [`sync`] | decisions |
+//! | 2 | [`route`], [`firewall`], [`sync`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
-//! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`publish`] | one external world each |
+//! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`feed`], [`publish`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
 //! | 6 | [`control`] | the control socket |
 //! | 7 | [`engine`] | wiring |
@@ -17,6 +17,8 @@ pub mod config;
 pub mod control;
 pub mod dns;
 pub mod engine;
+pub mod feed;
+pub mod firewall;
 pub mod forward;
 pub mod host;
 pub mod ident;

@@ -6,7 +6,10 @@ use ray_ipc::control::{
     SetModeRequest,
 };
 
-use super::samples::{self, CODE, MOMENT};
+use super::{
+    firewall_commands,
+    samples::{self, CODE, MOMENT},
+};
 
 /// One command as a user types it.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ impl Command {
 }
 
 /// Groups of subcommands, which do nothing themselves, and what needs no engine.
-pub(crate) const OTHERS: [&[&str]; 3] = [&["admin"], &["network"], &["completions"]];
+pub(crate) const OTHERS: [&[&str]; 5] = [&["admin"], &["network"], &["firewall"], &["group"], &["completions"]];
 
 /// The words of all commands, these others included.
 pub(crate) fn verbs() -> Vec<&'static [&'static str]> {
@@ -38,7 +41,7 @@ pub(crate) fn all() -> Vec<Command> {
     let network = || NetworkRequest { network: home() };
     let member = || MemberRequest { network: home(), member: "bob".into() };
     let create = CreateRequest { name: "home".into(), hostname: Some("alice".into()), mode: NetworkMode::Closed };
-    let join = JoinRequest { target: CODE.into(), hostname: None, timeout_ms: 60_000 };
+    let join = JoinRequest { target: CODE.into(), hostname: None, timeout_ms: 60_000, auto_accept_firewall: false };
     let leave = LeaveRequest { network: "home".into(), successor: Some("nas".into()) };
     let ping = PingRequest { target: "bob".into(), count: 4, interval_ms: 1000, timeout_ms: 2000, v6: false };
     let invite = InviteRequest { network: home(), uses: 3, expires_s: 86_400, hostname: Some("nas".into()) };
@@ -46,7 +49,7 @@ pub(crate) fn all() -> Vec<Command> {
     let accept = AcceptRequest { network: home(), member: "bob".into(), hostname: Some("nas".into()) };
     let rename = RenameRequest { network: home(), hostname: "nas".into(), member: Some("bob".into()) };
     let done = samples::member_reply;
-    vec![
+    let mut commands = vec![
         command(&["up"], &[], Request::Up, samples::up(false)),
         command(&["down"], &[], Request::Down, Reply::Down { was_up: true }),
         command(
@@ -111,10 +114,12 @@ pub(crate) fn all() -> Vec<Command> {
         command(&["leave"], &["home", "--successor", "nas", "--yes"], Request::Leave(leave), samples::left(2)),
         command(&["nuke"], &["home", "--yes"], Request::Nuke(network()), samples::nuked(2)),
         command(&["version"], &[], Request::Version, samples::version()),
-    ]
+    ];
+    commands.extend(firewall_commands::all());
+    commands
 }
 
-fn command(
+pub(crate) fn command(
     verb: &'static [&'static str],
     arguments: &'static [&'static str],
     request: Request,

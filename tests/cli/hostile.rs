@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ray_ipc::{
-    control::{LENGTH_PREFIX, LogEffect, Message, PathState, Reply, Standing, StatusReply},
+    control::{
+        LENGTH_PREFIX, LogEffect, Message, PathState, Reply, RuleStatus, Standing, StatusReply, SuggestionOrigin,
+        SuggestionScope, SuggestionState, SuggestionStatus,
+    },
     limits::CONTROL_FRAME_MAX,
 };
 
@@ -115,6 +118,9 @@ fn no_text_of_any_answer_is_printed_as_it_came() {
         if command.verb == ["status"] {
             runs.push(vec!["status", "--verbose"]);
         }
+        if command.verb == ["firewall", "show"] {
+            runs.push(vec!["firewall", "show", "--verbose"]);
+        }
         for words in runs {
             let engine = FakeEngine::answering(command.replies.iter().map(poisoned));
             let ran = run(&engine, &words);
@@ -181,10 +187,54 @@ fn poisoned(reply: &Reply) -> Reply {
         Reply::LogDone(done) => all(vec![&mut done.network]),
         Reply::Rekeyed(rekeyed) => all(vec![&mut rekeyed.network, &mut rekeyed.discovery_key]),
         Reply::Mode(mode) => all(vec![&mut mode.network]),
-        Reply::Down { .. } => {}
+        Reply::Firewall(firewall) => {
+            firewall.change = Some("xx".into());
+            all(vec![firewall.change.as_mut().unwrap()]);
+            firewall.rules.iter_mut().for_each(|rule| all(rule_texts(rule)));
+        }
+        Reply::FirewallTest(tested) => {
+            all(vec![&mut tested.why, &mut tested.network, &mut tested.peer]);
+            all(rule_texts(tested.rule.as_mut().unwrap()));
+        }
+        Reply::Suggestions(reply) => {
+            reply.auto_accept.iter_mut().for_each(|(network, _)| all(vec![network]));
+            reply.suggestions.iter_mut().for_each(|suggestion| all(suggestion_texts(suggestion)));
+        }
+        Reply::Suggested(suggestion) | Reply::Withdrawn(suggestion) => all(suggestion_texts(suggestion)),
+        Reply::Dropped(flow) => all(vec![&mut flow.peer, &mut flow.network, &mut flow.reason]),
+        Reply::Groups(groups) => {
+            all(vec![&mut groups.network]);
+            for group in &mut groups.groups {
+                all([&mut group.name].into_iter().chain(&mut group.members).collect());
+            }
+        }
+        Reply::Down { .. } | Reply::DroppedDone => {}
         Reply::Error(_) => panic!("no command is answered with an error here"),
     }
     reply
+}
+
+fn rule_texts(rule: &mut RuleStatus) -> Vec<&mut String> {
+    let mut texts = vec![&mut rule.stored, &mut rule.shown];
+    texts.extend(rule.suggestion.iter_mut().flat_map(origin_texts));
+    texts
+}
+
+fn suggestion_texts(suggestion: &mut SuggestionStatus) -> Vec<&mut String> {
+    let mut texts = vec![&mut suggestion.rule];
+    texts.extend(origin_texts(&mut suggestion.origin));
+    match &mut suggestion.scope {
+        SuggestionScope::All => {}
+        SuggestionScope::Member(name) | SuggestionScope::Group(name) => texts.push(name),
+    }
+    if let SuggestionState::Unreadable { reason } = &mut suggestion.state {
+        texts.push(reason);
+    }
+    texts
+}
+
+fn origin_texts(origin: &mut SuggestionOrigin) -> Vec<&mut String> {
+    vec![&mut origin.id, &mut origin.network, &mut origin.author]
 }
 
 fn poison_status(status: &mut StatusReply, all: &dyn Fn(Vec<&mut String>)) {

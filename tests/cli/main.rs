@@ -4,6 +4,9 @@
 
 mod commands;
 mod fake_engine;
+mod firewall;
+mod firewall_commands;
+mod firewall_samples;
 mod history;
 mod hostile;
 mod invites;

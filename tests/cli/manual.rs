@@ -55,8 +55,27 @@ fn the_manual_names_every_option() {
     }
 }
 
+#[test]
+fn the_order_of_rules_is_one_sentence_everywhere() {
+    let help = flat(&run(&FakeEngine::answering([]), &["firewall", "add", "--help"]).stdout);
+    let start = help.find("The rule for the narrowest peer decides").unwrap();
+    let sentence = help[start..].split_inclusive('.').next().unwrap();
+    assert!(sentence.contains("among equals a deny") && sentence.ends_with("the default decides."), "{sentence}");
+    assert!(flat(&document("firewall.md")).contains(sentence), "docs/firewall.md has another: {sentence}");
+}
+
 fn manual() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md")).unwrap()
+    document("cli.md")
+}
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap()
+}
+
+/// In one line, without the marks of quoted paragraphs.
+fn flat(text: &str) -> String {
+    let lines = text.lines().map(|line| line.trim_start_matches(['>', ' ']));
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
 }
 
 /// The line of the table of commands that describes this one.

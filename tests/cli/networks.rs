@@ -31,7 +31,10 @@ fn join_takes_the_invite_from_standard_input() {
     let ran = run_with_input(&engine, &["join", "-", "--timeout", "7", "--hostname", "bob"], &format!("\n {CODE}\r\n"));
     assert_eq!(ran.code, 0, "{ran:?}");
     let hostname = Some("bob".into());
-    assert_eq!(engine.requests(), [Request::Join(JoinRequest { target: CODE.into(), hostname, timeout_ms: 7000 })]);
+    assert_eq!(
+        engine.requests(),
+        [Request::Join(JoinRequest { target: CODE.into(), hostname, timeout_ms: 7000, auto_accept_firewall: false })]
+    );
 }
 
 #[test]
@@ -39,7 +42,7 @@ fn a_join_that_waits_for_a_coordinator_is_no_failure() {
     let room = "a".repeat(64);
     let engine = FakeEngine::answering([Reply::Waiting(samples::waiting())]);
     check("join_waiting", &run(&engine, &["join", &room]), &engine);
-    let request = JoinRequest { target: room.clone(), hostname: None, timeout_ms: 60_000 };
+    let request = JoinRequest { target: room.clone(), hostname: None, timeout_ms: 60_000, auto_accept_firewall: false };
     assert_eq!(engine.requests(), [Request::Join(request)]);
     let engine = FakeEngine::answering([Reply::Waiting(samples::waiting())]);
     let waiting = run(&engine, &["join", &room, "--json"]);

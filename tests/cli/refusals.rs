@@ -131,7 +131,7 @@ fn an_engine_whose_hello_has_changed_is_still_recognised_by_its_version() {
 #[test]
 fn wrong_usage_ends_with_two_in_text_and_json() {
     let engine = FakeEngine::answering([]);
-    let wrong: [&[&str]; 33] = [
+    let wrong: [&[&str]; 48] = [
         &[],
         &["frobnicate"],
         &["up", "--frobnicate"],
@@ -165,6 +165,21 @@ fn wrong_usage_ends_with_two_in_text_and_json() {
         &["ephemeral", "60"],
         &["log", "--limit", "-1"],
         &["status", "--color", "sometimes"],
+        &["firewall"],
+        &["firewall", "add"],
+        &["firewall", "add", "in", "--expires", "12"],
+        &["firewall", "remove"],
+        &["firewall", "default", "in"],
+        &["firewall", "default", "up", "deny"],
+        &["firewall", "reject"],
+        &["firewall", "test", "bob"],
+        &["firewall", "test", "bob", "tcp"],
+        &["firewall", "test", "bob", "icmp", "22"],
+        &["firewall", "test", "bob", "tcp", "0"],
+        &["firewall", "accept", "4f2a", "--all"],
+        &["firewall", "auto-accept"],
+        &["firewall", "suggest", "all"],
+        &["group", "add", "guests"],
     ];
     for arguments in wrong {
         let ran = run(&engine, arguments);

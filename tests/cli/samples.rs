@@ -261,7 +261,7 @@ fn tun() -> TunStatus {
     }
 }
 
-fn id(digit: char) -> String {
+pub(crate) fn id(digit: char) -> String {
     digit.to_string().repeat(64)
 }
 

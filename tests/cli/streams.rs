@@ -11,17 +11,19 @@ use ray_ipc::control::Reply;
 
 use super::{
     fake_engine::{FakeEngine, Step},
+    firewall_samples,
     ray::{command, finish},
     samples,
 };
 
 #[test]
 fn a_reader_that_has_gone_ends_the_command_quietly() {
-    let cases: [(&[&str], Vec<Reply>); 6] = [
+    let cases: [(&[&str], Vec<Reply>); 7] = [
         (&["status"], vec![Reply::Status(Box::new(samples::status()))]),
         (&["status", "--json"], vec![Reply::Status(Box::new(samples::status()))]),
         (&["ping", "bob"], vec![samples::ping_reply(0, Some(1000)), samples::ping_summary(1, 1)]),
         (&["log"], samples::log()),
+        (&["firewall", "log"], vec![firewall_samples::dropped(0), firewall_samples::dropped(1)]),
         (&["completions", "bash"], vec![]),
         (&["--help"], vec![]),
     ];

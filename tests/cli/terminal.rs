@@ -12,10 +12,14 @@ use nix::{
     fcntl::OFlag,
     pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt},
 };
-use ray_ipc::control::{LeaveRequest, MemberRequest, NetworkRequest, NetworkStatus, Reply, Request};
+use ray_ipc::control::{
+    FirewallRequest, LeaveRequest, MemberRequest, NetworkRequest, NetworkStatus, Reply, Request, SuggestionRequest,
+    SuggestionState,
+};
 
 use super::{
     fake_engine::{FakeEngine, Step},
+    firewall_samples,
     ray::command,
     samples,
 };
@@ -182,6 +186,92 @@ fn join_reads_a_line_from_a_terminal() {
     assert_eq!(session.end().0, 0);
     let [Request::Join(join)] = &engine.requests()[..] else { panic!("no join") };
     assert_eq!(join.target, "ray1typed");
+}
+
+#[test]
+fn opening_the_host_asks_and_takes_yes_for_an_answer() {
+    for (words, question) in [
+        (
+            &["firewall", "off"][..],
+            "turn the firewall off, and let every member of every network reach all of this host?",
+        ),
+        (&["firewall", "default", "in", "allow"], "let every member of every network reach what no rule denies?"),
+    ] {
+        let engine = FakeEngine::answering([firewall_samples::firewall(0, Some("done"))]);
+        let mut session = Session::start(&engine, words, &[]);
+        session.wait_for(&format!("{question} [y/N] "));
+        session.answer("y\n");
+        assert_eq!(session.end().0, 0);
+        assert_eq!(engine.requests().len(), 1);
+        let engine = FakeEngine::answering([]);
+        let mut session = Session::start(&engine, words, &[]);
+        session.wait_for("[y/N] ");
+        session.answer("\n");
+        assert_eq!(session.end().0, 1);
+        assert!(engine.requests().is_empty());
+    }
+}
+
+#[test]
+fn suggestions_are_picked_by_number() {
+    let accept = |digit: char| {
+        let request = SuggestionRequest { network: Some("home".into()), id: Some(samples::id(digit)) };
+        Request::Firewall(FirewallRequest::Accept(request))
+    };
+    let pending = Request::Firewall(FirewallRequest::Pending { network: None });
+    for (answer, picked) in [("2\n", &['6'][..]), ("all\n", &['4', '6']), ("2 1\n", &['4', '6']), ("\n", &[])] {
+        for verb in ["pending", "accept"] {
+            let (session, engine) = picking(&["firewall", verb], "accept", answer);
+            let (code, text) = session.end();
+            assert_eq!(code, 0, "{text}");
+            assert_eq!(text.matches("accepted 4444444444 of home").count(), picked.len(), "{text}");
+            let expected: Vec<Request> =
+                [pending.clone()].into_iter().chain(picked.iter().map(|digit| accept(*digit))).collect();
+            assert_eq!(engine.requests(), expected);
+        }
+    }
+}
+
+#[test]
+fn suggestions_are_turned_down_by_number() {
+    let (session, engine) = picking(&["firewall", "deny", "--network", "work"], "deny", "1\n");
+    assert_eq!(session.end().0, 0);
+    let request = SuggestionRequest { network: Some("work".into()), id: Some(samples::id('4')) };
+    assert_eq!(engine.requests()[1..], [Request::Firewall(FirewallRequest::Decline(request))]);
+}
+
+#[test]
+fn a_number_that_is_not_in_the_table_changes_nothing() {
+    let (session, engine) = picking(&["firewall", "pending"], "accept", "1 3\n");
+    let (code, text) = session.end();
+    assert_eq!(code, 2);
+    assert!(text.contains("\"3\" is no number of the table"), "{text}");
+    assert_eq!(engine.requests().len(), 1);
+}
+
+#[test]
+fn nothing_is_asked_when_nothing_waits() {
+    for words in [&["firewall", "pending"][..], &["firewall", "accept"], &["firewall", "pending", "--quiet"]] {
+        let engine = FakeEngine::answering([firewall_samples::decided(SuggestionState::Accepted)]);
+        let (code, text) = Session::start(&engine, words, &[]).end();
+        assert_eq!(code, 0, "{text}");
+        assert!(!text.contains("which?"), "{text}");
+        assert_eq!(engine.requests().len(), 1);
+    }
+}
+
+/// A session that has two suggestions to choose from and was given this answer.
+fn picking(words: &[&str], verb: &str, answer: &str) -> (Session, FakeEngine) {
+    let decided = || vec![firewall_samples::decided(SuggestionState::Accepted)];
+    let shown = vec![firewall_samples::suggestions(samples::MOMENT)];
+    let engine = FakeEngine::conversing(vec![shown, decided(), decided()]);
+    let mut session = Session::start(&engine, words, &[("NO_COLOR", "1")]);
+    session.wait_for(&format!("{verb} which? Numbers, all, or nothing to leave them: "));
+    for row in ["1   4444444444  waiting", "2   6666666666  waiting"] {
+        assert!(session.text().contains(row), "{}", session.text());
+    }
+    session.answer(answer);
+    (session, engine)
 }
 
 fn coloured(arguments: &[&str], environment: &[(&str, &str)]) -> bool {

@@ -4,9 +4,9 @@
 use std::{fmt::Write, fs, path::Path};
 
 use ray_ipc::control::{
-    ClientHello, CreateRequest, EphemeralRequest, ErrorCode, HelperState, InviteRequest, JoinRequest, Message,
-    NetworkMode, NetworkReply, NetworkRequest, NetworkStatus, PathState, PingReply, Reply, Request, ServerHello,
-    Standing, StatusReply, VERSION,
+    ClientHello, CreateRequest, EphemeralRequest, ErrorCode, FirewallRequest, FlowDirection, FlowProtocol, HelperState,
+    InviteRequest, JoinRequest, Message, NetworkMode, NetworkReply, NetworkRequest, NetworkStatus, PathState,
+    PingReply, Reply, Request, ServerHello, Standing, StatusReply, SuggestionRequest, SuggestionScope, VERSION,
 };
 
 use crate::{commands, samples, snapshot};
@@ -48,12 +48,33 @@ fn requests() -> Vec<Request> {
     requests.extend([
         Request::Create(CreateRequest { name: "home".into(), hostname: None, mode: NetworkMode::Approval }),
         Request::Create(CreateRequest { name: "home".into(), hostname: None, mode: NetworkMode::Open }),
-        Request::Join(JoinRequest { target: "ray1".into(), hostname: Some("bob".into()), timeout_ms: 1 }),
+        Request::Join(JoinRequest {
+            target: "ray1".into(),
+            hostname: Some("bob".into()),
+            timeout_ms: 1,
+            auto_accept_firewall: true,
+        }),
         Request::Invite(InviteRequest { network: None, uses: u32::MAX, expires_s: 1, hostname: None }),
         Request::Ephemeral(EphemeralRequest { network: None, seconds: None }),
         Request::Nuke(NetworkRequest { network: None }),
+        test(FlowProtocol::Udp, FlowDirection::Out),
+        test(FlowProtocol::Icmp, FlowDirection::Out),
+        test(FlowProtocol::Any, FlowDirection::In),
+        suggest(SuggestionScope::All),
+        suggest(SuggestionScope::Member("nas".into())),
+        Request::Firewall(FirewallRequest::Accept(SuggestionRequest { network: None, id: None })),
+        Request::Firewall(FirewallRequest::AutoAccept { network: None, on: None }),
     ]);
     requests
+}
+
+fn test(protocol: FlowProtocol, direction: FlowDirection) -> Request {
+    let peer = "bob".into();
+    Request::Firewall(FirewallRequest::Test { peer, protocol, port: None, direction, network: None })
+}
+
+fn suggest(scope: SuggestionScope) -> Request {
+    Request::Firewall(FirewallRequest::Suggest { network: None, scope, rule: "in deny any".into() })
 }
 
 /// What each command is answered, and the values that none of these has.

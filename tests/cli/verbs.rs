@@ -5,13 +5,15 @@ use ray_ipc::control::{PingRequest, Reply, Request};
 use super::{
     commands,
     fake_engine::FakeEngine,
+    firewall_samples,
     ray::run,
     samples::{self, CODE},
     snapshot::{check, check_json},
 };
 
 /// Their text tells how far away a moment is; they are shown where the moment moves along.
-const CLOCKED: [&[&str]; 3] = [&["invite", "list"], &["requests"], &["admin", "list"]];
+const CLOCKED: [&[&str]; 5] =
+    [&["invite", "list"], &["requests"], &["admin", "list"], &["firewall", "show"], &["firewall", "pending"]];
 
 #[test]
 fn every_command_asks_just_that_and_shows_the_answer() {
@@ -48,6 +50,10 @@ fn a_network_may_be_left_out() {
         "admin remove",
         "network rekey",
         "network mode",
+        "firewall pending",
+        "group list",
+        "group add",
+        "group remove",
     ];
     for verb in verbs {
         let all = commands::all();
@@ -102,13 +108,28 @@ fn quiet_verbs_print_what_was_asked_for_and_nothing_else() {
         assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{words:?}");
         ran.stdout
     };
-    let shows = ["status", "ping", "log", "invite", "invite list", "requests", "admin list", "version"];
+    let shows = [
+        "status",
+        "ping",
+        "log",
+        "invite",
+        "invite list",
+        "requests",
+        "admin list",
+        "version",
+        "firewall show",
+        "firewall test",
+        "firewall pending",
+        "firewall log",
+        "group list",
+    ];
     for command in commands::all() {
         let said = quiet(&command.words(), command.replies.clone());
         assert_eq!(!said.is_empty(), shows.contains(&command.verb.join(" ").as_str()), "{:?}: {said}", command.verb);
     }
     assert_eq!(quiet(&["invite"], vec![samples::invited(1, None)]), format!("{CODE}\n"));
     assert_eq!(quiet(&["join", "aa"], vec![Reply::Waiting(samples::waiting())]), "");
+    assert!(!quiet(&["firewall", "auto-accept", "home"], vec![firewall_samples::auto_accept(true)]).is_empty());
     assert!(!quiet(&["ephemeral"], vec![samples::ephemeral(0, false)]).is_empty());
 }
 

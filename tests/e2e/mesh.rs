@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{PATIENCE, address, all_online, member, network, pings, ray, status, tool, until};
+use crate::support::{PATIENCE, address, all_online, member, network, open, pings, ray, status, tool, until};
 
 #[test]
 fn every_pair_of_three_reaches_each_other_by_ipv4_ipv6_and_name() {
@@ -27,6 +27,7 @@ fn every_pair_of_three_reaches_each_other_by_ipv4_ipv6_and_name() {
 #[test]
 fn tcp_crosses_the_mesh_whole() {
     let lab = network(2);
+    open(&lab, "n2", 7001);
     let v4 = address(&lab, "n1", "n2", "v4");
     let mut sink = lab.node("n2").spawn(&["ray-lab", "tool", "tcp-sink", &format!("{v4}:7001")]).unwrap();
     let sent = until_sent(&lab, &v4);

@@ -2,7 +2,7 @@
 
 use ray_tests::lab::{LabConfig, Output};
 
-use crate::support::{PATIENCE, address, member, network_in, pings, ray, start, status, tool, until};
+use crate::support::{PATIENCE, address, member, network_in, open, pings, ray, start, status, tool, until};
 
 #[test]
 fn queues_mtu_and_offload_are_as_set_and_bulk_data_crosses_whole() {
@@ -20,6 +20,7 @@ fn queues_mtu_and_offload_are_as_set_and_bulk_data_crosses_whole() {
     assert_eq!(queues.lines().count(), 2, "{queues}");
 
     for (from, to) in [("n1", "n2"), ("n2", "n1")] {
+        open(&lab, to, 7001);
         let target = format!("{}:7001", address(&lab, from, to, "v4"));
         let mut sink = lab.node(to).spawn(&["ray-lab", "tool", "tcp-sink", &target]).unwrap();
         let mut sent: Option<Output> = None;

@@ -118,6 +118,11 @@ pub(crate) fn pings(lab: &Lab, node: &str, address: &str) -> bool {
     tool(lab, node, &["ping", address, "-c", "1"]).code() == 0
 }
 
+/// Lets members reach a TCP port of the node: a fresh host lets nothing in but pings.
+pub(crate) fn open(lab: &Lab, node: &str, port: u16) {
+    ray(lab, node, &["firewall", "add", "in", "allow", "tcp", &port.to_string()]);
+}
+
 /// Runs one of the lab's own tools in a node.
 pub(crate) fn tool(lab: &Lab, node: &str, args: &[&str]) -> Output {
     let argv: Vec<&str> = ["ray-lab", "tool"].iter().chain(args).copied().collect();

@@ -3,14 +3,18 @@
 use std::{
     io::{PipeReader, PipeWriter, pipe},
     os::fd::{AsFd, OwnedFd},
-    sync::mpsc::{Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Sender, channel},
+    },
     thread::{self, JoinHandle},
 };
 
 use nix::unistd::dup;
 use ray_engine::{
     dns::{Host, Zone},
-    ident::PeerId,
+    firewall::{Action, Firewall, Members, Party, Posture, Ruleset, Standing},
+    ident::{PeerId, RoomId, UnixTime},
     plane::{self, DropReason, Outbound, Snapshot},
     route::RouteTable,
     tun::{Offload, Queue, Reader, Wake, Writer},
@@ -22,6 +26,7 @@ pub(crate) const MTU: u16 = 1280;
 
 const ALICE: PeerId = PeerId([1; 32]);
 const BOB: PeerId = PeerId([2; 32]);
+const HOME: RoomId = RoomId([8; 32]);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -77,9 +82,11 @@ impl Bridge {
         let ((from_alice, to_alice), (from_bob, to_bob)) = (alice.into_split(), bob.into_split());
         let (stopped, stop) = pipe().unwrap();
         let stopped_too = PipeReader::from(dup(&stopped).unwrap());
+        let [alices, bobs] = [(); 2].map(|()| Arc::new(Firewall::default()));
+        let (to_bob_firewalls, to_alice_firewalls) = ([alices.clone(), bobs.clone()], [bobs, alices]);
         let directions = vec![
-            thread::spawn(move || carry(from_alice, to_bob, ALICE, stopped)),
-            thread::spawn(move || carry(from_bob, to_alice, BOB, stopped_too)),
+            thread::spawn(move || carry(from_alice, to_bob, ALICE, &to_bob_firewalls, stopped)),
+            thread::spawn(move || carry(from_bob, to_alice, BOB, &to_alice_firewalls, stopped_too)),
         ];
         Self { offload, directions, stop }
     }
@@ -98,13 +105,21 @@ impl Bridge {
     }
 }
 
-fn carry(mut reader: Reader, mut writer: Writer, from: PeerId, stop: PipeReader) -> (usize, u64, u64) {
+/// Carries packets one way. The sender's firewall comes first; both see both ways.
+fn carry(
+    mut reader: Reader,
+    mut writer: Writer,
+    from: PeerId,
+    [own_firewall, others_firewall]: &[Arc<Firewall>; 2],
+    stop: PipeReader,
+) -> (usize, u64, u64) {
     let (own, other) = (snapshot(from), snapshot(if from == ALICE { BOB } else { ALICE }));
     let mut replies = reader.writer();
+    let sender = Party { peer: from, network: HOME };
     let (mut longest, mut packets) = (0, 0);
     while reader.wait(stop.as_fd()).unwrap() == Wake::Readable {
         while let Some(chunk) = reader.read().unwrap() {
-            match plane::outbound(&own, chunk.packet()) {
+            match plane::outbound(&own, own_firewall, chunk.packet(), 0) {
                 Ok(Outbound::Peer(routed)) => {
                     assert_eq!(routed.peer(), if from == ALICE { BOB } else { ALICE });
                     longest = longest.max(chunk.packet().len());
@@ -115,7 +130,9 @@ fn carry(mut reader: Reader, mut writer: Writer, from: PeerId, stop: PipeReader)
                     });
                     split.unwrap();
                     let len = batch.len();
-                    let mut judged = batch.into_iter().map(|packet| plane::inbound(&other, from, packet).unwrap());
+                    let mut judged = batch
+                        .into_iter()
+                        .map(|packet| plane::inbound(&other, others_firewall, sender, packet, 0).unwrap());
                     assert_eq!(writer.write(&mut judged).unwrap(), len);
                     packets += len as u64;
                 }
@@ -124,7 +141,10 @@ fn carry(mut reader: Reader, mut writer: Writer, from: PeerId, stop: PipeReader)
                     assert_eq!(replies.write(&mut std::iter::once(reply)).unwrap(), 1);
                 }
                 // The kernel announces itself to multicast groups.
-                Err(reason) => assert!(matches!(reason, DropReason::ForeignSource | DropReason::NoRoute), "{reason:?}"),
+                Err(refused) => {
+                    let expected = matches!(refused.reason, DropReason::ForeignSource | DropReason::NoRoute);
+                    assert!(expected, "{:?}", refused.reason);
+                }
             }
         }
     }
@@ -137,6 +157,8 @@ fn snapshot(of: PeerId) -> Snapshot {
     let v4 = |n: u8| std::net::Ipv4Addr::new(100, 64, 0, n);
     let v6 = |n: u16| std::net::Ipv6Addr::new(0x200, 0, 0, 0, 0, 0, 0, n);
     let peer = if of == ALICE { BOB } else { ALICE };
+    let members: Members = [(Party { peer, network: HOME }, Standing::default())].into_iter().collect();
+    let open = Posture { inbound: Action::Allow, ..Posture::default() };
     Snapshot {
         own_v4: Some(v4(own)),
         own_v6: v6(own.into()),
@@ -147,5 +169,8 @@ fn snapshot(of: PeerId) -> Snapshot {
             v4: Some(v4(2)),
             v6: v6(2),
         }]),
+        rules: Arc::new(Ruleset::compile(Vec::new(), open, members, UnixTime(0))),
+        handles: [(1, HOME)].into(),
+        shared: [(peer, vec![HOME])].into(),
     }
 }

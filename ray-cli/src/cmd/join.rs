@@ -40,6 +40,9 @@ pub(crate) struct Join {
     /// Keep asking for so long
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=600))]
     timeout: u16,
+    /// Accept firewall rules that coordinators suggest
+    #[arg(long)]
+    auto_accept_firewall: bool,
 }
 
 /// How far a join got.
@@ -55,7 +58,12 @@ impl Join {
         let progress = progress_text(&target, self.timeout);
         let timeout = Duration::from_secs(self.timeout.into());
         let timeout_ms = u32::from(self.timeout) * 1000;
-        let request = Request::Join(JoinRequest { target, hostname: self.hostname, timeout_ms });
+        let request = Request::Join(JoinRequest {
+            target,
+            hostname: self.hostname,
+            timeout_ms,
+            auto_accept_firewall: self.auto_accept_firewall,
+        });
         let entered = {
             let _progress = Progress::start(output, progress);
             ask(context, &request, timeout + GRACE)?

@@ -10,6 +10,8 @@ pub(crate) mod deny;
 pub(crate) mod down;
 mod duration;
 pub(crate) mod ephemeral;
+pub(crate) mod firewall;
+pub(crate) mod group;
 pub(crate) mod hostname;
 pub(crate) mod invite;
 pub(crate) mod join;
@@ -100,6 +102,8 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<u8, Stop> {
         Verb::Admin(admin) => admin.run(context)?,
         Verb::Hostname(hostname) => hostname.run(context)?,
         Verb::Network(network) => network.run(context)?,
+        Verb::Firewall(firewall) => firewall.run(context)?,
+        Verb::Group(group) => group.run(context)?,
         Verb::Ephemeral(ephemeral) => ephemeral.run(context)?,
         Verb::Leave(leave) => leave.run(context)?,
         Verb::Nuke(nuke) => nuke.run(context)?,

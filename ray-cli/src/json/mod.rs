@@ -1,5 +1,7 @@
 //! Answers as JSON values with a versioned schema, one file a noun. Within a version keys are only ever added.
 
+pub(crate) mod firewall;
+pub(crate) mod group;
 pub(crate) mod invite;
 pub(crate) mod log;
 pub(crate) mod member;

@@ -38,7 +38,7 @@ pub(crate) fn list(invites: &InvitesReply, now_s: u64, palette: Palette) -> Stri
         return format!("{painted} · no invites → ray invite {name}\n");
     }
     let mut rows = vec![headings(&["INVITE", "STATE", "USED", "EXPIRES", "BY", "HOST"])];
-    let chars = key_chars(&invites.invites);
+    let chars = key_chars(invites.invites.iter().map(|invite| invite.key.as_str()).collect());
     rows.extend(invites.invites.iter().map(|invite| row(invite, chars, now_s)));
     format!("{painted} · {}\n{}", counted(invites.invites.len(), "invite"), aligned(&rows, palette))
 }
@@ -72,8 +72,7 @@ fn row(invite: &InviteStatus, chars: usize, now_s: u64) -> Row {
 }
 
 /// How much of each key is needed to tell it from all others.
-fn key_chars(invites: &[InviteStatus]) -> usize {
-    let mut keys: Vec<&str> = invites.iter().map(|invite| invite.key.as_str()).collect();
+pub(super) fn key_chars(mut keys: Vec<&str>) -> usize {
     keys.sort_unstable();
     let shared = |pair: &[&str]| match pair {
         [one, other] => one.chars().zip(other.chars()).take_while(|(a, b)| a == b).count(),
@@ -82,7 +81,7 @@ fn key_chars(invites: &[InviteStatus]) -> usize {
     keys.windows(2).map(|pair| shared(pair) + 1).fold(KEY_CHARS_MIN, usize::max)
 }
 
-fn shortened(key: &str, chars: usize) -> String {
+pub(super) fn shortened(key: &str, chars: usize) -> String {
     escape(&key.chars().take(chars).collect::<String>()).into_owned()
 }
 

@@ -76,6 +76,11 @@ pub(crate) fn utc_minute(unix_s: u64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}")
 }
 
+/// To the second, where the zone is told elsewhere.
+pub(crate) fn utc_second(unix_s: u64) -> String {
+    format!("{}:{:02}", utc_minute(unix_s), unix_s % MINUTE)
+}
+
 /// A Unix time after ISO 8601.
 pub(crate) fn iso(unix_s: u64) -> String {
     let (year, month, day) = date(unix_s / DAY);

@@ -58,9 +58,10 @@ pub(crate) fn requests(requests: &RequestsReply, now_s: u64, palette: Palette) -
 
 /// The whole id is shown: it alone tells one who calls itself bob from another.
 fn asked_row(asked: &JoinAsked, now_s: u64) -> Row {
+    let id = Cell::new(Role::Dim, format!("id   {}", escape(&asked.endpoint_id)));
     let cells =
         vec![Cell::new(Role::Name, escape(&asked.hostname).into_owned()), Cell::plain(moment(asked.asked_at, now_s))];
-    Row { mark: Cell::plain(" "), cells, below: vec![format!("id   {}", escape(&asked.endpoint_id))] }
+    Row { mark: Cell::plain(" "), cells, below: vec![id] }
 }
 
 pub(crate) fn coordinators(coordinators: &CoordinatorsReply, now_s: u64, palette: Palette) -> String {

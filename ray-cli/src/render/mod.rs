@@ -2,6 +2,9 @@
 
 pub(crate) mod device;
 pub(crate) mod engine;
+pub(crate) mod firewall;
+pub(crate) mod flow;
+pub(crate) mod group;
 pub(crate) mod invite;
 mod ledger;
 pub(crate) mod log;
@@ -11,6 +14,7 @@ pub(crate) mod network;
 pub(crate) mod ping;
 pub(crate) mod qr;
 pub(crate) mod status;
+pub(crate) mod suggestion;
 mod table;
 
 use ray_ipc::control::{NetworkMode, PathState};

@@ -161,7 +161,7 @@ fn row(member: &MemberStatus, verbose: bool) -> Row {
         below.push(format!("id   {}", escape(&member.endpoint_id)));
         below.extend(via(&member.state));
     }
-    Row { mark, cells, below }
+    Row { mark, cells, below: below.into_iter().map(|line| Cell::new(Role::Dim, line)).collect() }
 }
 
 /// The mark and the columns from PATH on.

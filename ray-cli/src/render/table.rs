@@ -36,7 +36,7 @@ impl Cell {
 pub(super) struct Row {
     pub(super) mark: Cell,
     pub(super) cells: Vec<Cell>,
-    pub(super) below: Vec<String>,
+    pub(super) below: Vec<Cell>,
 }
 
 /// The first row, which names the columns.
@@ -66,7 +66,7 @@ pub(super) fn aligned(rows: &[Row], palette: Palette) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
         for below in &row.below {
-            text.push_str(&format!("    {}\n", palette.paint(Role::Dim, below)));
+            text.push_str(&format!("    {}\n", below.painted(palette)));
         }
     }
     text

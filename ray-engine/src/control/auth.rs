@@ -1,7 +1,7 @@
 //! Who may ask what: any local user reads, root and the operators change.
 
 use ray_ipc::{
-    control::{ErrorCode, ErrorReply, Request},
+    control::{ErrorCode, ErrorReply, FirewallRequest, GroupRequest, Request},
     cred::PeerCred,
 };
 
@@ -36,10 +36,14 @@ impl Operators {
 pub(super) fn check(actor: Actor, caller: PeerCred, request: &Request) -> Result<(), ErrorReply> {
     match actor {
         Actor::Root | Actor::Operator => Ok(()),
-        Actor::Reader if !changes(request) => Ok(()),
+        Actor::Reader if !is_reserved(request) => Ok(()),
         Actor::Reader => Err(ErrorReply {
             code: ErrorCode::NotPermitted,
-            message: format!("uid {} may look but not change anything", caller.uid),
+            message: if let Request::Firewall(FirewallRequest::Log { .. }) = request {
+                format!("uid {} may not see whose flows are dropped", caller.uid)
+            } else {
+                format!("uid {} may look but not change anything", caller.uid)
+            },
             hint: Some(
                 "run it as root, or have root add you to `operators` in /etc/rayfish/engine.toml and restart the engine"
                     .to_owned(),
@@ -48,8 +52,9 @@ pub(super) fn check(actor: Actor, caller: PeerCred, request: &Request) -> Result
     }
 }
 
-/// Whether the request changes anything, here or for others. What only shows, shows no secret.
-fn changes(request: &Request) -> bool {
+/// Whether the request changes anything, here or for others, or tells of other users. What else only shows, shows no
+/// secret.
+fn is_reserved(request: &Request) -> bool {
     match request {
         Request::Status
         | Request::Ping(_)
@@ -59,6 +64,11 @@ fn changes(request: &Request) -> bool {
         | Request::Coordinators(_)
         | Request::Log(_) => false,
         Request::Ephemeral(request) => request.seconds.is_some(),
+        Request::Firewall(request) => firewall_is_reserved(request),
+        Request::Group(request) => match request {
+            GroupRequest::List { .. } => false,
+            GroupRequest::Add { .. } | GroupRequest::Remove { .. } => true,
+        },
         Request::Up
         | Request::Down
         | Request::Create(_)
@@ -78,11 +88,30 @@ fn changes(request: &Request) -> bool {
     }
 }
 
+fn firewall_is_reserved(request: &FirewallRequest) -> bool {
+    match request {
+        FirewallRequest::Show | FirewallRequest::Test { .. } | FirewallRequest::Pending { .. } => false,
+        FirewallRequest::AutoAccept { on, .. } => on.is_some(),
+        // Whom the host's users talk to is theirs.
+        FirewallRequest::Log { .. } => true,
+        FirewallRequest::Add { .. }
+        | FirewallRequest::Remove { .. }
+        | FirewallRequest::Default { .. }
+        | FirewallRequest::Reject { .. }
+        | FirewallRequest::Enable { .. }
+        | FirewallRequest::Accept(_)
+        | FirewallRequest::Decline(_)
+        | FirewallRequest::Suggest { .. }
+        | FirewallRequest::Withdraw { .. } => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ray_ipc::control::{
-        AcceptRequest, CreateRequest, EphemeralRequest, InviteRequest, JoinRequest, LeaveRequest, LogRequest,
-        MemberRequest, NetworkMode, NetworkRequest, PingRequest, RenameRequest, RevokeInviteRequest, SetModeRequest,
+        AcceptRequest, CreateRequest, EphemeralRequest, FlowDirection, FlowProtocol, InviteRequest, JoinRequest,
+        LeaveRequest, LogRequest, MemberRequest, NetworkMode, NetworkRequest, PingRequest, RenameRequest,
+        RevokeInviteRequest, SetModeRequest, SuggestionRequest, SuggestionScope,
     };
 
     use super::*;
@@ -131,6 +160,17 @@ mod tests {
             Request::Coordinators(network()),
             Request::Log(LogRequest { network: None, limit: 0 }),
             Request::Ephemeral(EphemeralRequest { network: None, seconds: None }),
+            Request::Firewall(FirewallRequest::Show),
+            Request::Firewall(FirewallRequest::Test {
+                peer: "nas".to_owned(),
+                protocol: FlowProtocol::Tcp,
+                port: Some(22),
+                direction: FlowDirection::In,
+                network: None,
+            }),
+            Request::Firewall(FirewallRequest::Pending { network: None }),
+            Request::Firewall(FirewallRequest::AutoAccept { network: None, on: None }),
+            Request::Group(GroupRequest::List { network: None }),
         ]
     }
 
@@ -140,7 +180,7 @@ mod tests {
             Request::Up,
             Request::Down,
             Request::Create(CreateRequest { name: text(), hostname: None, mode: NetworkMode::Closed }),
-            Request::Join(JoinRequest { target: text(), hostname: None, timeout_ms: 1 }),
+            Request::Join(JoinRequest { target: text(), hostname: None, timeout_ms: 1, auto_accept_firewall: false }),
             Request::Leave(LeaveRequest { network: text(), successor: None }),
             Request::Invite(InviteRequest { network: None, uses: 1, expires_s: 60, hostname: None }),
             Request::RevokeInvite(RevokeInviteRequest { network: None, invite: text() }),
@@ -154,6 +194,19 @@ mod tests {
             Request::Revoke(member()),
             Request::Rekey(network()),
             Request::SetMode(SetModeRequest { network: None, mode: NetworkMode::Open }),
+            Request::Firewall(FirewallRequest::Add { rule: text(), expires_s: None }),
+            Request::Firewall(FirewallRequest::Remove { rule: text() }),
+            Request::Firewall(FirewallRequest::Default { direction: FlowDirection::In, allow: true }),
+            Request::Firewall(FirewallRequest::Reject { on: true }),
+            Request::Firewall(FirewallRequest::Enable { on: false }),
+            Request::Firewall(FirewallRequest::Accept(SuggestionRequest { network: None, id: None })),
+            Request::Firewall(FirewallRequest::Decline(SuggestionRequest { network: None, id: None })),
+            Request::Firewall(FirewallRequest::AutoAccept { network: None, on: Some(false) }),
+            Request::Firewall(FirewallRequest::Suggest { network: None, scope: SuggestionScope::All, rule: text() }),
+            Request::Firewall(FirewallRequest::Withdraw { network: None, id: text() }),
+            Request::Firewall(FirewallRequest::Log { limit: 0 }),
+            Request::Group(GroupRequest::Add { network: None, group: text(), member: text() }),
+            Request::Group(GroupRequest::Remove { network: None, group: text(), member: text() }),
         ]
     }
 

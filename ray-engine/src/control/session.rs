@@ -4,7 +4,7 @@ use std::{fmt, io, time::Duration};
 
 use ray_ipc::{
     codec::CodecError,
-    control::{self, ClientHello, LENGTH_PREFIX, Message, Reply, Request, ServerHello},
+    control::{self, ClientHello, FirewallRequest, LENGTH_PREFIX, Message, Reply, Request, ServerHello},
     cred::PeerCred,
 };
 use tokio::{
@@ -54,8 +54,15 @@ pub(super) async fn run(mut stream: UnixStream, service: &Service, operators: &O
             send(&mut stream, &Reply::Error(refusal)).await?;
             continue;
         }
+        // Nothing may happen for hours, and only a word to the caller would show that it is gone.
+        let follows = matches!(request, Request::Firewall(FirewallRequest::Log { .. }));
         let mut replies = service.submit(request).await;
-        while let Some(reply) = replies.recv().await {
+        loop {
+            let reply = tokio::select! {
+                reply = replies.recv() => reply,
+                () = hung_up(&stream), if follows => return Ok(()),
+            };
+            let Some(reply) = reply else { break };
             let last = reply.is_final();
             send(&mut stream, &reply).await?;
             if last {
@@ -64,6 +71,17 @@ pub(super) async fn run(mut stream: UnixStream, service: &Service, operators: &O
         }
     }
     Ok(())
+}
+
+/// Waits until the caller has gone, or speaks although it is not its turn.
+async fn hung_up(stream: &UnixStream) {
+    let mut byte = [0];
+    while stream.readable().await.is_ok() {
+        match stream.try_read(&mut byte) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => return,
+        }
+    }
 }
 
 /// The next message; `None` when the caller is done.

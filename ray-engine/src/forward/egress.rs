@@ -3,10 +3,12 @@
 
 use std::{io, os::fd::BorrowedFd, sync::Arc};
 
-use super::{Forwarder, unsent};
+use super::{Forwarder, now, unpacked, unsent};
 use crate::{
+    firewall::{Direction, Party},
     mesh::{Batch, Mesh},
-    plane::{self, DropReason, Outbound, Routed},
+    packet,
+    plane::{self, DropReason, Outbound, Routed, Snapshot},
     tun::{Chunk, Reader, Wake, Writer},
 };
 
@@ -38,7 +40,7 @@ fn take(
 ) -> io::Result<()> {
     let live = &forwarder.live;
     let snapshot = live.snapshot();
-    match plane::outbound(&snapshot, chunk.packet()) {
+    match plane::outbound(&snapshot, &live.firewall, chunk.packet(), now()) {
         Ok(Outbound::Peer(routed)) => {
             let Some(batch) = batch_for(mesh, routed, batches) else {
                 mesh.hurry(&routed.peer());
@@ -46,8 +48,8 @@ fn take(
                 return Ok(());
             };
             let split = chunk.segments(|packet| {
-                if batch.push(routed, packet).is_err() {
-                    live.drops.count(DropReason::TooBig);
+                if let Err(reason) = batch.push(routed, packet) {
+                    live.drops.count(unpacked(reason));
                 }
             });
             if let Err(malformed) = split {
@@ -59,9 +61,28 @@ fn take(
                 replies.write(&mut std::iter::once(reply))?;
             }
         }
-        Err(reason) => live.drops.count(reason),
+        Err(refused) => {
+            live.drops.count(refused.reason);
+            if forwarder.feed.is_followed() {
+                tell(forwarder, &snapshot, chunk.packet(), refused.reason);
+            }
+            if let Some(answer) = refused.answer {
+                replies.write(&mut std::iter::once(answer))?;
+            }
+        }
     }
     Ok(())
+}
+
+/// Tells of a packet to a peer that was dropped. What goes to nobody is no flow.
+fn tell(forwarder: &Forwarder, snapshot: &Snapshot, bytes: &[u8], reason: DropReason) {
+    let to = packet::parse(bytes).ok().and_then(|parsed| {
+        let peer = snapshot.routes.lookup(parsed.dst())?;
+        Some(Party { peer, network: *snapshot.shared.get(&peer)?.first()? })
+    });
+    if let Some(to) = to {
+        forwarder.feed.tell(Direction::Out, to, bytes, reason);
+    }
 }
 
 /// The batch for the packet's peer, begun if need be; `None` while there is no link to it.

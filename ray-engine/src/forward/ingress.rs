@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
-use super::Forwarder;
+use super::{Forwarder, now};
 use crate::{
-    mesh::{Link, frame::Unpacker},
+    firewall::{Direction, Party},
+    mesh::{Batch, Link, frame::Unpacker},
     packet::{self, icmp},
-    plane::{self, Deliverable, DropReason},
+    plane::{self, Deliverable, DropReason, Reply},
 };
 
 /// Datagrams taken at once: one burst of a GSO sender.
@@ -30,18 +31,38 @@ pub(super) async fn run(forwarder: Arc<Forwarder>, link: Arc<Link>) {
     }
 }
 
-fn judge(forwarder: &Forwarder, link: &Link, handle: u16, packet: Bytes, batch: &mut Vec<Deliverable<Bytes>>) {
-    if !link.accepts(handle) {
-        return forwarder.live.drops.count(DropReason::UnknownNetwork);
-    }
-    match plane::inbound(&forwarder.live.snapshot(), link.peer(), packet) {
+fn judge(forwarder: &Forwarder, link: &Arc<Link>, handle: u16, packet: Bytes, batch: &mut Vec<Deliverable<Bytes>>) {
+    let live = &forwarder.live;
+    let snapshot = live.snapshot();
+    let Some(network) = snapshot.network(handle).filter(|_| link.accepts(handle)) else {
+        return live.drops.count(DropReason::UnknownNetwork);
+    };
+    let from = Party { peer: link.peer(), network };
+    let followed = forwarder.feed.is_followed().then(|| packet.clone());
+    match plane::inbound(&snapshot, &live.firewall, from, packet, now()) {
         Ok(deliverable) => {
             link.count_received(deliverable.packet().len() as u64);
             if !is_ours(forwarder, link, deliverable.packet()) {
                 batch.push(deliverable);
             }
         }
-        Err(reason) => forwarder.live.drops.count(reason),
+        Err(refused) => {
+            live.drops.count(refused.reason);
+            if let Some(packet) = followed {
+                forwarder.feed.tell(Direction::In, from, &packet, refused.reason);
+            }
+            if let Some(answer) = refused.answer {
+                reply(link, &answer);
+            }
+        }
+    }
+}
+
+/// Sends an answer at once: they are few, and rate-limited. One that cannot be sent is one less.
+fn reply(link: &Arc<Link>, answer: &Reply) {
+    let Some(mut batch) = Batch::new(link.clone()) else { return };
+    if batch.push(answer.routed(), answer.packet()).is_ok() {
+        let _ = batch.send();
     }
 }
 

@@ -4,24 +4,33 @@ mod egress;
 mod ingress;
 mod tunnel;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwapOption;
 
 pub use self::tunnel::Tunnel;
 use crate::{
+    feed::DropFeed,
+    firewall::Millis,
     ident::PeerId,
-    mesh::{Batch, Link, Mesh, Unsent},
+    mesh::{Batch, Link, Mesh, Unpacked, Unsent},
     plane::{self, Deliverable, DropReason, Live, Outbound},
     probe::Probes,
     tun::Writer,
 };
+
+/// How often flows that have ended give their memory back.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// What both loops share.
 #[derive(Debug, Default)]
 pub struct Forwarder {
     live: Arc<Live>,
     probes: Arc<Probes>,
+    feed: Arc<DropFeed>,
     /// The device's writers, one a queue; none while the tunnel is down.
     device: ArcSwapOption<Vec<Mutex<Writer>>>,
 }
@@ -36,6 +45,26 @@ impl Forwarder {
         self.probes.clone()
     }
 
+    /// Where dropped flows are told.
+    pub fn feed(&self) -> Arc<DropFeed> {
+        self.feed.clone()
+    }
+
+    /// Has the firewall forget what has ended, now and then, for as long as there is a forwarder.
+    pub fn sweep(self: &Arc<Self>) {
+        let forwarder = Arc::downgrade(self);
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(SWEEP);
+            loop {
+                ticks.tick().await;
+                let Some(forwarder) = forwarder.upgrade() else { return };
+                let live = &forwarder.live;
+                let snapshot = live.snapshot();
+                live.firewall.sweep(now(), |peer| snapshot.shared.contains_key(peer));
+            }
+        });
+    }
+
     /// Carries a link's packets to the device until the link ends.
     pub fn carry(self: &Arc<Self>, link: Arc<Link>) {
         tokio::spawn(ingress::run(self.clone(), link));
@@ -44,13 +73,14 @@ impl Forwarder {
     /// Sends a packet of the engine's own, as if it had come out of the device.
     pub fn inject(&self, mesh: &Mesh, packet: &[u8]) -> Result<(), DropReason> {
         let snapshot = self.live.snapshot();
-        let routed = match plane::outbound(&snapshot, packet)? {
-            Outbound::Peer(routed) => routed,
-            Outbound::Dns(_) => return Err(DropReason::NoRoute),
-        };
+        let routed =
+            match plane::outbound(&snapshot, &self.live.firewall, packet, now()).map_err(|refused| refused.reason)? {
+                Outbound::Peer(routed) => routed,
+                Outbound::Dns(_) => return Err(DropReason::NoRoute),
+            };
         let link = mesh.links().get(&routed.peer()).ok_or(DropReason::NoLink)?;
         let mut batch = Batch::new(link).ok_or(DropReason::NoLink)?;
-        batch.push(routed, packet).map_err(|_| DropReason::TooBig)?;
+        batch.push(routed, packet).map_err(unpacked)?;
         match batch.send().map_err(unsent)? {
             0 => Ok(()),
             _ => Err(DropReason::TooBig),
@@ -74,6 +104,19 @@ impl Forwarder {
             // The tunnel's thread finds out by itself and sets the device up anew.
             Err(_) => self.live.drops.count_n(DropReason::DeviceRefused, count as u64),
         }
+    }
+}
+
+/// Milliseconds since the packet path was first used.
+fn now() -> Millis {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Millis::try_from(START.elapsed().as_millis()).unwrap_or(Millis::MAX)
+}
+
+fn unpacked(unpacked: Unpacked) -> DropReason {
+    match unpacked {
+        Unpacked::OtherPeer | Unpacked::NoHandle => DropReason::NoLink,
+        Unpacked::TooBig => DropReason::TooBig,
     }
 }
 

@@ -1,7 +1,8 @@
-//! Entries that stand, but are an author's third with one counter: kept apart until somebody else builds on them, so that
-//! nobody fills other nodes' memory with forks. Bounded: the oldest go first.
+//! An author's third entry with one counter, and what the same author built on it: kept apart until somebody else's entry
+//! has them in its past, so that nobody fills other nodes' memory with forks. Bounded: the oldest go first, and are asked
+//! for again when they are needed.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use super::{
     entry::{EntryId, VerifiedEntry},
@@ -9,27 +10,46 @@ use super::{
 };
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Aside(VecDeque<VerifiedEntry>);
+pub(super) struct Aside {
+    held: BTreeMap<EntryId, VerifiedEntry>,
+    /// By arrival: the oldest first.
+    ages: BTreeMap<u64, EntryId>,
+    next_age: u64,
+}
 
 impl Aside {
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.held.len()
     }
 
     pub(super) fn get(&self, id: &EntryId) -> Option<&VerifiedEntry> {
-        self.0.iter().find(|entry| entry.id() == *id)
+        self.held.get(id)
     }
 
     pub(super) fn put(&mut self, entry: VerifiedEntry) {
-        if self.get(&entry.id()).is_none() {
-            self.0.push_back(entry);
+        let id = entry.id();
+        if self.held.insert(id, entry).is_none() {
+            self.ages.insert(self.next_age, id);
+            self.next_age += 1;
         }
-        if self.0.len() > FORKS_ASIDE_MAX {
-            self.0.pop_front();
+        if self.held.len() > FORKS_ASIDE_MAX
+            && let Some((_, oldest)) = self.ages.pop_first()
+        {
+            self.held.remove(&oldest);
         }
     }
 
+    /// Tells that `parent` has been taken in; returns what was built on it.
+    pub(super) fn release(&mut self, parent: &EntryId) -> Vec<VerifiedEntry> {
+        let children: Vec<_> = self.held.values().filter(|entry| entry.parents().contains(parent)).cloned().collect();
+        children.iter().for_each(|child| self.take(&child.id()));
+        children
+    }
+
     pub(super) fn take(&mut self, id: &EntryId) {
-        self.0.retain(|entry| entry.id() != *id);
+        if self.held.remove(id).is_some() {
+            self.ages.retain(|_, held| held != id);
+        }
     }
 }

@@ -17,8 +17,8 @@
 //! | 32 | 32 | the key, encrypted by XChaCha20-Poly1305 with nonce zero under a key that is used once |
 //! | 64 | 16 | tag |
 //!
-//! That key is BLAKE3 (`derive_key`) of shared secret, ephemeral key, the member's id, room id, one byte for the kind
-//! of key (1 epoch, 2 network) and its name: the id of the entry that began the epoch, or the network key's public half.
+//! That key is BLAKE3 (`derive_key`) of shared secret, ephemeral key, member, room, one byte for the kind of
+//! key (1 epoch, 2 network) and its name: the id of the entry that began the epoch, or the network key's public half.
 //!
 //! Nonces and ephemeral secrets come in as values. That one key both signs and agrees on secrets weakens neither use
 //! (<https://eprint.iacr.org/2021/509>).

@@ -6,14 +6,15 @@ use super::{
     Link, Unsent,
     frame::{Packer, Unpacker},
 };
-use crate::plane::Routed;
+use crate::{ident::RoomId, plane::Routed};
 
 /// A batch for one peer. Only packets that the plane has routed to that peer get in.
 #[derive(Debug)]
 pub struct Batch {
     link: Arc<Link>,
     packer: Packer,
-    handle: u16,
+    /// The network of the packet before, and the handle that the peer wants on it.
+    addressed: Option<(RoomId, u16)>,
     datagram_max: usize,
     packets: u64,
     bytes: u64,
@@ -23,14 +24,16 @@ pub struct Batch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unpacked {
     OtherPeer,
+    /// The peer has not said how to address it in the packet's network.
+    NoHandle,
     TooBig,
 }
 
 impl Batch {
     /// An empty batch for `link`; `None` while the peer has not said how to address it, or is gone.
     pub fn new(link: Arc<Link>) -> Option<Self> {
-        let (handle, datagram_max) = (link.tx_handle()?, link.datagram_max()?);
-        Some(Self { link, packer: Packer::default(), handle, datagram_max, packets: 0, bytes: 0 })
+        let datagram_max = link.datagram_max().filter(|_| link.is_addressed())?;
+        Some(Self { link, packer: Packer::default(), addressed: None, datagram_max, packets: 0, bytes: 0 })
     }
 
     pub fn is_for(&self, routed: Routed) -> bool {
@@ -46,7 +49,8 @@ impl Batch {
         if !self.is_for(routed) {
             return Err(Unpacked::OtherPeer);
         }
-        if !self.packer.push(self.handle, packet, self.datagram_max) {
+        let handle = self.handle_in(routed.network()).ok_or(Unpacked::NoHandle)?;
+        if !self.packer.push(handle, packet, self.datagram_max) {
             return Err(Unpacked::TooBig);
         }
         self.packets += 1;
@@ -74,5 +78,15 @@ impl Batch {
         }
         self.link.send(packer.finished(), self.bytes)?;
         Ok(too_big)
+    }
+
+    /// Most batches are of one network.
+    fn handle_in(&mut self, network: RoomId) -> Option<u16> {
+        if let Some((_, handle)) = self.addressed.filter(|(known, _)| *known == network) {
+            return Some(handle);
+        }
+        let handle = self.link.tx_handle(&network)?;
+        self.addressed = Some((network, handle));
+        Some(handle)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
     pin::Pin,
     sync::{
@@ -29,7 +29,7 @@ use super::{
     gate::Gate,
     join::Reception,
 };
-use crate::ident::{PeerId, is_mesh_address};
+use crate::ident::{PeerId, RoomId, is_mesh_address};
 
 /// A silent peer is gone after this; status tells within 15 s.
 const IDLE_TIMEOUT_MS: u32 = 10_000;
@@ -184,9 +184,9 @@ impl Mesh {
         }
     }
 
-    /// Sets what the peer wants to see on datagrams from now on; `None` where no network is shared.
-    pub fn address(&self, link: &Link, handle: Option<u16>) {
-        if link.set_tx_handle(handle) {
+    /// Sets what the peer wants to see on datagrams of each network from now on.
+    pub fn address(&self, link: &Link, handles: BTreeMap<RoomId, u16>) {
+        if link.set_tx_handles(handles) {
             self.links.touch();
         }
     }

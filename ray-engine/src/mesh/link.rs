@@ -1,7 +1,7 @@
 //! One link: the connection to a peer device, its stream, and what the data path needs to know about it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{
         Arc,
@@ -27,7 +27,7 @@ use super::{
     stream,
     wire::{self, LinkMessage},
 };
-use crate::ident::PeerId;
+use crate::ident::{PeerId, RoomId};
 
 /// Messages that wait for a slow peer's stream. A peer that lets more pile up is cut off.
 const OUTBOX_MAX: usize = 64;
@@ -40,8 +40,6 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 const CREDIT_BYTES: u32 = 2 * 1024 * 1024;
 /// What the smallest message costs, so that no peer has more than 16 waiting.
 const MESSAGE_COST_MIN: u32 = CREDIT_BYTES / 16;
-/// No handle was announced by the peer yet: nothing may be sent.
-const NO_HANDLE: u32 = u32::MAX;
 
 const _: () = assert!(wire::MESSAGE_MAX <= CREDIT_BYTES as usize);
 
@@ -51,8 +49,8 @@ pub struct Link {
     connection: Connection,
     outbox: mpsc::Sender<Outgoing>,
     since: Instant,
-    /// Handle that the peer wants on datagrams; [`NO_HANDLE`] until it said so.
-    tx_handle: AtomicU32,
+    /// Handles that the peer wants on datagrams of the networks that both sides have named.
+    tx_handles: ArcSwap<BTreeMap<RoomId, u16>>,
     /// Handles of ours that the peer may use.
     rx_handles: ArcSwap<BTreeSet<u16>>,
     tx_bytes: AtomicU64,
@@ -101,7 +99,7 @@ impl Link {
             connection,
             outbox,
             since: Instant::now(),
-            tx_handle: AtomicU32::new(NO_HANDLE),
+            tx_handles: ArcSwap::default(),
             rx_handles: ArcSwap::default(),
             tx_bytes: AtomicU64::new(0),
             rx_bytes: AtomicU64::new(0),
@@ -170,14 +168,23 @@ impl Link {
     }
 
     /// Whether that is something else than before.
-    pub(super) fn set_tx_handle(&self, handle: Option<u16>) -> bool {
-        let handle = handle.map_or(NO_HANDLE, u32::from);
-        self.tx_handle.swap(handle, Ordering::AcqRel) != handle
+    pub(super) fn set_tx_handles(&self, handles: BTreeMap<RoomId, u16>) -> bool {
+        let before = self.tx_handles.load();
+        let changes = **before != handles;
+        if changes {
+            self.tx_handles.store(Arc::new(handles));
+        }
+        changes
     }
 
-    /// The handle for datagrams to the peer, once it is known.
-    pub fn tx_handle(&self) -> Option<u16> {
-        u16::try_from(self.tx_handle.load(Ordering::Acquire)).ok()
+    /// The handle for datagrams of a network to the peer, once it is known.
+    pub fn tx_handle(&self, network: &RoomId) -> Option<u16> {
+        self.tx_handles.load().get(network).copied()
+    }
+
+    /// Whether the peer has said how to address it in any network.
+    pub fn is_addressed(&self) -> bool {
+        !self.tx_handles.load().is_empty()
     }
 
     pub fn set_rx_handles(&self, handles: BTreeSet<u16>) {

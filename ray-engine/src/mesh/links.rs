@@ -37,7 +37,7 @@ impl Links {
     /// Waits until there is a link to `peer` that packets can take.
     pub async fn wait_for(&self, peer: &PeerId) {
         let mut changes = self.watch();
-        while self.get(peer).is_none_or(|link| link.tx_handle().is_none()) {
+        while self.get(peer).is_none_or(|link| !link.is_addressed()) {
             if changes.changed().await.is_err() {
                 return;
             }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Layout, Malformed, checksum, transport};
+use super::{Fragment, Layout, Malformed, Piece, checksum, transport};
 
 const HEADER_MIN: usize = 20;
 const MORE_FRAGMENTS: u16 = 0x2000;
@@ -33,13 +33,16 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, Malformed> {
     check_options(header.get(HEADER_MIN..).unwrap_or_default())?;
     let protocol = fixed[9];
     let field = u16::from_be_bytes([fixed[6], fixed[7]]);
-    let fragment = transport::fragment(field & OFFSET_MASK, field & MORE_FRAGMENTS != 0, protocol, payload.len())?;
+    let (offset, more) = (field & OFFSET_MASK, field & MORE_FRAGMENTS != 0);
+    let fragment = transport::fragment(offset, more, protocol, payload.len())?;
+    let id = u32::from(u16::from_be_bytes([fixed[4], fixed[5]]));
     Ok(Layout {
         src: IpAddr::V4(Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15])),
         dst: IpAddr::V4(Ipv4Addr::new(fixed[16], fixed[17], fixed[18], fixed[19])),
         protocol,
         transport_at: header_len,
         fragment,
+        piece: (fragment != Fragment::Whole).then(|| Piece::new(id, offset, payload.len(), more)),
         ports: transport::read(protocol, payload, fragment)?,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Fragment, Layout, Malformed, transport};
+use super::{Fragment, Layout, Malformed, Piece, transport};
 
 pub(super) const HEADER_LEN: usize = 40;
 /// RFC 8200 names seven, one of them twice; nothing real comes near.
@@ -36,18 +36,21 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, Malformed> {
         protocol: chain.protocol,
         transport_at: chain.transport_at,
         fragment: chain.fragment,
+        piece: chain.piece,
         ports: transport::read(chain.protocol, payload, chain.fragment)?,
     })
 }
 
-struct Chain {
-    protocol: u8,
-    transport_at: usize,
-    fragment: Fragment,
+pub(super) struct Chain {
+    pub(super) protocol: u8,
+    pub(super) transport_at: usize,
+    pub(super) fragment: Fragment,
+    piece: Option<Piece>,
 }
 
-fn walk(bytes: &[u8], first: u8) -> Result<Chain, Malformed> {
-    let mut chain = Chain { protocol: first, transport_at: HEADER_LEN, fragment: Fragment::Whole };
+/// Follows the extension headers from `first` on. `bytes` begins with the IPv6 header.
+pub(super) fn walk(bytes: &[u8], first: u8) -> Result<Chain, Malformed> {
+    let mut chain = Chain { protocol: first, transport_at: HEADER_LEN, fragment: Fragment::Whole, piece: None };
     let mut fragment_seen = false;
     for _ in 0..=EXTENSIONS_MAX {
         let rest = bytes.get(chain.transport_at..).unwrap_or_default();
@@ -72,6 +75,10 @@ fn walk(bytes: &[u8], first: u8) -> Result<Chain, Malformed> {
                 let field = u16::from_be_bytes([header[2], header[3]]);
                 let payload_len = rest.len() - header.len();
                 chain.fragment = transport::fragment(field >> 3, field & 1 != 0, header[0], payload_len)?;
+                if chain.fragment != Fragment::Whole {
+                    let id = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+                    chain.piece = Some(Piece::new(id, field >> 3, payload_len, field & 1 != 0));
+                }
                 if chain.fragment == Fragment::Later {
                     chain.protocol = header[0];
                     chain.transport_at += header.len();

@@ -21,12 +21,13 @@ pub enum Malformed {
     TinyFragment,
     ShortTransport,
     TcpHeaderLength,
+    TcpFlags,
     UdpLength,
     Offload,
 }
 
 impl Malformed {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ShortHeader,
         Self::Version,
         Self::HeaderLength,
@@ -43,6 +44,7 @@ impl Malformed {
         Self::TinyFragment,
         Self::ShortTransport,
         Self::TcpHeaderLength,
+        Self::TcpFlags,
         Self::UdpLength,
         Self::Offload,
     ];
@@ -66,6 +68,7 @@ impl Malformed {
             Self::TinyFragment => "malformed_tiny_fragment",
             Self::ShortTransport => "malformed_short_transport",
             Self::TcpHeaderLength => "malformed_tcp_header_length",
+            Self::TcpFlags => "malformed_tcp_flags",
             Self::UdpLength => "malformed_udp_length",
             Self::Offload => "malformed_offload",
         }
@@ -91,6 +94,7 @@ impl fmt::Display for Malformed {
             Self::TinyFragment => "a fragment cuts through the upper-layer header",
             Self::ShortTransport => "the packet ends inside its upper-layer header",
             Self::TcpHeaderLength => "the TCP header length is impossible",
+            Self::TcpFlags => "the TCP flags are a combination that no host sends",
             Self::UdpLength => "the UDP length differs from the packet's",
             Self::Offload => "the offload fields contradict the packet",
         })

@@ -2,17 +2,20 @@
 #![forbid(unsafe_code)]
 
 pub mod checksum;
+mod cited;
 mod emit;
 pub mod icmp;
 mod ipv4;
 mod ipv6;
 mod malformed;
+pub mod tcp;
 mod transport;
 pub mod udp;
 
 use std::net::IpAddr;
 
 pub use self::{
+    cited::{Cited, CitedKind},
     malformed::Malformed,
     transport::{ICMP, ICMPV6, TCP, UDP},
 };
@@ -34,6 +37,8 @@ pub struct Layout {
     /// Where the upper-layer header begins; never beyond the packet's end.
     pub(crate) transport_at: usize,
     pub(crate) fragment: Fragment,
+    /// Where a fragment belongs; `None` for a whole datagram.
+    pub(crate) piece: Option<Piece>,
     /// Source and destination port, where the packet carries them.
     pub(crate) ports: Option<(u16, u16)>,
 }
@@ -46,6 +51,18 @@ pub(crate) enum Fragment {
     First,
     /// Carries no upper-layer header.
     Later,
+}
+
+/// Which bytes of which datagram a fragment carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// The datagram, among those of the same two hosts and, in IPv4, the same protocol.
+    pub(crate) id: u32,
+    /// In units of eight bytes; the parser has checked that the end is within a datagram.
+    pub(crate) start: u16,
+    pub(crate) end: u16,
+    /// Whether further pieces follow.
+    pub(crate) more: bool,
 }
 
 /// The five values that name a TCP or UDP flow.
@@ -103,6 +120,13 @@ impl<'a> Parsed<'a> {
     /// The upper-layer header and what follows it.
     pub fn transport(&self) -> &'a [u8] {
         self.bytes.get(self.layout.transport_at..).unwrap_or_default()
+    }
+}
+
+impl Piece {
+    fn new(id: u32, start: u16, len: usize, more: bool) -> Self {
+        let units = u16::try_from(len.div_ceil(8)).unwrap_or(u16::MAX);
+        Self { id, start, end: start.saturating_add(units), more }
     }
 }
 

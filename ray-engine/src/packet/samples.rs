@@ -70,3 +70,22 @@ pub(crate) fn mend(packet: &mut [u8]) {
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
+
+/// A TCP segment with a window of 512 and no options.
+pub(crate) fn tcp_segment(
+    from: (&str, u16),
+    to: (&str, u16),
+    flags: u8,
+    seq: u32,
+    ack: u32,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut message = Vec::with_capacity(20 + payload.len());
+    message.extend_from_slice(&from.1.to_be_bytes());
+    message.extend_from_slice(&to.1.to_be_bytes());
+    message.extend_from_slice(&seq.to_be_bytes());
+    message.extend_from_slice(&ack.to_be_bytes());
+    message.extend_from_slice(&[5 << 4, flags, 2, 0, 0, 0, 0, 0]);
+    message.extend_from_slice(payload);
+    emit::packet(ip(from.0), ip(to.0), TCP, &message, 16).unwrap()
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "test data is small")]
 
 use super::{
+    icmp::Message::{EchoReply, EchoRequest, Error, Other},
     samples::{ACK, Tcp, ip, mend},
     *,
 };
@@ -216,6 +217,119 @@ fn refuses_to_build_what_is_no_packet() {
     assert_eq!(icmp::echo_request(ip("200::1"), ip("200::2"), 1, 1, &[0; 65_535]), None);
     assert_eq!(udp::build((ip("100.64.0.1"), 1).into(), (ip("200::2"), 1).into(), b""), None);
     assert_eq!(udp::build((ip("100.64.0.1"), 1).into(), (ip("100.64.0.2"), 1).into(), &[0; 65_508]), None);
+}
+
+#[test]
+fn refuses_tcp_flags_that_no_host_sends() {
+    let (syn, fin, rst, ack) = (2u8, 1u8, 4u8, 16u8);
+    let possible = [syn, syn | ack, ack, fin | ack, rst, rst | ack];
+    for bits in 0..=u8::MAX {
+        let packet = samples::tcp_segment(("100.64.0.1", 1), ("100.64.0.2", 2), bits, 1, 1, b"");
+        let meant = bits & (syn | fin | rst | ack);
+        match parse(&packet) {
+            Ok(_) => assert!(possible.contains(&meant), "{bits:x}"),
+            Err(refused) => assert!(refused == Malformed::TcpFlags && !possible.contains(&meant), "{bits:x}"),
+        }
+    }
+}
+
+#[test]
+fn reads_a_segments_place_in_its_connection() {
+    let with = |flags: u8, options: &[u8], payload: &[u8]| {
+        let mut packet = samples::tcp_segment(("200::1", 1), ("200::2", 2), flags, u32::MAX, 7, options);
+        packet.extend_from_slice(payload);
+        let len = (packet.len() - 40) as u16;
+        packet[4..6].copy_from_slice(&len.to_be_bytes());
+        packet[52] = (5 + options.len() / 4) as u8 * 16;
+        tcp::segment_of(&parse(&packet).unwrap()).unwrap()
+    };
+    let segment = with(0x11, &[], b"four");
+    assert_eq!((segment.seq, segment.ack, segment.window, segment.len, segment.end()), (u32::MAX, 7, 512, 5, 4));
+    assert!(segment.flags.fin && segment.flags.ack && !segment.flags.syn && !segment.flags.rst);
+    for (options, scale) in [
+        (&[3u8, 3, 7, 0][..], Some(7)),
+        (&[2, 4, 5, 0xb4, 1, 3, 3, 200], Some(14)),
+        (&[0, 3, 3, 7], None),
+        (&[8, 0, 3, 3], None),
+        (&[8, 40, 3, 3], None),
+        (&[3, 2, 1, 1], None),
+        (&[1, 1, 1, 3], None),
+        (&[], None),
+    ] {
+        assert_eq!(with(2, options, b"").window_scale, scale, "{options:?}");
+        assert_eq!(with(16, options, b"").window_scale, None, "only a SYN says it");
+    }
+    assert_eq!(tcp::segment_of(&parse(&v4()).unwrap()), None);
+}
+
+#[test]
+fn tells_icmp_messages_apart() {
+    let kind = |protocol: u8, kind: u8| {
+        let message = [kind, 0, 0, 0, 0, 9, 0, 1];
+        let packet = if protocol == ICMP { v4_with(ICMP, 0, &message) } else { v6_with(protocol, &message) };
+        icmp::message_of(&parse(&packet).unwrap()).unwrap()
+    };
+    assert_eq!((kind(ICMP, 8), kind(ICMP, 0)), (EchoRequest { id: 9 }, EchoReply { id: 9 }));
+    assert_eq!((kind(ICMPV6, 128), kind(ICMPV6, 129)), (EchoRequest { id: 9 }, EchoReply { id: 9 }));
+    assert!([3, 11, 12].iter().all(|error| kind(ICMP, *error) == Error(None)));
+    assert!([1, 2, 3, 4].iter().all(|error| kind(ICMPV6, *error) == Error(None)));
+    assert!([4, 5, 9, 13, 17].iter().all(|other| kind(ICMP, *other) == Other), "redirects and the like");
+    assert!([130, 133, 135, 137].iter().all(|other| kind(ICMPV6, *other) == Other), "discovery and the like");
+    for crossed in [v4_with(ICMPV6, 0, &[128; 8]), v6_with(ICMP, &[8; 8]), v4_with(UDP, 8, &[0; 8])] {
+        assert_eq!(icmp::message_of(&parse(&crossed).unwrap()), None);
+    }
+}
+
+#[test]
+fn reads_the_beginning_of_a_cited_packet_and_nothing_that_is_not_there() {
+    let cited = |inner: &[u8]| {
+        let message = [&[3, 13, 0, 0, 0, 0, 0, 0], inner].concat();
+        match icmp::message_of(&parse(&v4_with(ICMP, 0, &message)).unwrap()) {
+            Some(Error(cited)) => cited,
+            other => panic!("{other:?} is not an error"),
+        }
+    };
+    for (src, dst) in [("100.64.0.1", "100.64.0.2"), ("200::1", "200::2")] {
+        let whole = udp::build((ip(src), 5).into(), (ip(dst), 53).into(), &[0; 100]).unwrap();
+        let header = whole.len() - 108;
+        for len in 0..whole.len() {
+            let expected = (len >= header + 4).then_some(CitedKind::Ports { src: 5, dst: 53 });
+            let found = cited(&whole[..len]);
+            assert_eq!(found.map(|cited| cited.kind), expected, "{len} bytes");
+            assert!(found.is_none_or(|cited| (cited.src, cited.dst, cited.protocol) == (ip(src), ip(dst), UDP)));
+        }
+        let echo = icmp::echo_request(ip(src), ip(dst), 77, 1, b"").unwrap();
+        assert_eq!(cited(&echo).unwrap().kind, CitedKind::Echo { id: 77, request: true });
+    }
+    assert_eq!(cited(&v4_with(47, 0, &[0; 8])).unwrap().kind, CitedKind::Other);
+    let extended = with_extensions(60, &[&[58, 0, 1, 4, 0, 0, 0, 0]]);
+    assert_eq!(cited(&extended).unwrap().kind, CitedKind::Echo { id: 1, request: true });
+    let mut short = v4();
+    short[0] = 0x44;
+    for nothing in [
+        v4_with(UDP, 8, &[0; 8]),
+        v4_with(ICMP, 0, &[3, 0, 0, 0, 0, 0, 0, 0]),
+        v4_with(ICMPV6, 0, &[128, 0, 0, 0, 0, 0, 0, 0]),
+        with_extensions(44, &[&[58, 0, 0, 8 << 3, 0, 0, 0, 1]]),
+        with_extensions(43, &[&[58, 0, 0, 1, 0, 0, 0, 0]]),
+        short,
+        vec![0x55; 40],
+    ] {
+        assert_eq!(cited(&nothing), None, "{nothing:x?}");
+    }
+}
+
+#[test]
+fn says_which_piece_of_which_datagram_a_fragment_is() {
+    let mut first = v4_with(47, 0x2000, &[0; 16]);
+    first[4..6].copy_from_slice(&[1, 2]);
+    mend(&mut first);
+    let piece = parse(&first).unwrap().layout().piece.unwrap();
+    assert_eq!((piece.id, piece.start, piece.end, piece.more), (0x102, 0, 2, true));
+    let later = with_extensions(44, &[&[58, 0, 0, 8 << 3, 9, 8, 7, 6]]);
+    let piece = parse(&later).unwrap().layout().piece.unwrap();
+    assert_eq!((piece.id, piece.start, piece.end, piece.more), (0x0908_0706, 8, 9, false));
+    assert_eq!(parse(&v4()).unwrap().layout().piece, None);
 }
 
 fn error(bytes: &[u8]) -> Malformed {

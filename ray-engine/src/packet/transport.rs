@@ -1,6 +1,6 @@
 //! The upper-layer header: its length claims and its ports, and what a fragment may do to it.
 
-use super::{Fragment, Malformed};
+use super::{Fragment, Malformed, tcp::Flags};
 
 pub const ICMP: u8 = 1;
 pub const TCP: u8 = 6;
@@ -28,6 +28,9 @@ pub(super) fn read(protocol: u8, payload: &[u8], fragment: Fragment) -> Result<O
             }
             if header_len > payload.len() {
                 return Err(if fragment == Fragment::First { short } else { Malformed::TcpHeaderLength });
+            }
+            if !Flags::read(header[13]).possible() {
+                return Err(Malformed::TcpFlags);
             }
             Ok(Some(ports(header)))
         }

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::packet::Malformed;
+use crate::{firewall::Denied, packet::Malformed};
 
 /// One reason per check. A drop is not an error: it is counted and forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DropReason {
     Malformed(Malformed),
+    Firewall(Denied),
     /// The host sent from an address that is not its mesh address.
     ForeignSource,
     /// The host sent to its own mesh address.
@@ -50,14 +51,20 @@ const OWN: [DropReason; 12] = [
 ];
 
 impl DropReason {
-    pub const ALL: [Self; OWN.len() + Malformed::ALL.len()] = {
-        let mut all = [Self::ForeignSource; OWN.len() + Malformed::ALL.len()];
+    pub const ALL: [Self; OWN.len() + Denied::ALL.len() + Malformed::ALL.len()] = {
+        let mut all = [Self::ForeignSource; OWN.len() + Denied::ALL.len() + Malformed::ALL.len()];
         let mut at = 0;
         while at < OWN.len() {
             all[at] = OWN[at];
             at += 1;
         }
         let mut kind = 0;
+        while kind < Denied::ALL.len() {
+            all[at + kind] = Self::Firewall(Denied::ALL[kind]);
+            kind += 1;
+        }
+        at += kind;
+        kind = 0;
         while kind < Malformed::ALL.len() {
             all[at + kind] = Self::Malformed(Malformed::ALL[kind]);
             kind += 1;
@@ -68,6 +75,7 @@ impl DropReason {
     pub fn name(self) -> &'static str {
         match self {
             Self::Malformed(malformed) => malformed.name(),
+            Self::Firewall(denied) => denied.name(),
             Self::ForeignSource => "foreign_source",
             Self::ToSelf => "to_self",
             Self::NoRoute => "no_route",
@@ -81,12 +89,6 @@ impl DropReason {
             Self::UnknownNetwork => "unknown_network",
             Self::DeviceRefused => "device_refused",
         }
-    }
-}
-
-impl From<Malformed> for DropReason {
-    fn from(malformed: Malformed) -> Self {
-        Self::Malformed(malformed)
     }
 }
 

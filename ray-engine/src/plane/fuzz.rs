@@ -4,7 +4,9 @@
 use std::net::IpAddr;
 
 use super::{
-    tests::{ALICE, ALICE_V4, ALICE_V6, BOB_V4, BOB_V6, OWN_V4, OWN_V6, packet, query, snapshot},
+    tests::{
+        ALICE, ALICE_V4, ALICE_V6, BOB_V4, BOB_V6, OWN_V4, OWN_V6, judged_in, judged_out, packet, query, snapshot,
+    },
     *,
 };
 use crate::{
@@ -31,12 +33,12 @@ fn survives_damaged_packets_and_never_lets_a_wrong_one_through() {
             assert_eq!((parsed.src(), parsed.dst()), addresses(&bytes));
             assert!(parsed.transport().len() <= bytes.len());
         }
-        if inbound(&snapshot, ALICE, &bytes).is_ok() {
+        if judged_in(&snapshot, ALICE, &bytes).is_ok() {
             let (src, dst) = addresses(&bytes);
             assert!([ip(ALICE_V4), ip(ALICE_V6)].contains(&src) && [ip(OWN_V4), ip(OWN_V6)].contains(&dst));
             delivered += 1;
         }
-        match outbound(&snapshot, &bytes) {
+        match judged_out(&snapshot, &bytes) {
             Ok(Outbound::Peer(_)) => {
                 let (src, dst) = addresses(&bytes);
                 assert!([ip(OWN_V4), ip(OWN_V6)].contains(&src));

@@ -1,13 +1,13 @@
 //! Judges what a peer sends to this host.
 
-use super::{DropReason, Snapshot};
+use super::{DropReason, Refused, Reply, Routed, Snapshot};
 use crate::{
-    ident::PeerId,
+    firewall::{Direction, Firewall, Millis, Party, Verdict},
     packet::{self, Layout},
 };
 
-/// Proof that a packet may be handed to the host: it comes from an address of the peer that sent it and goes to an
-/// address of ours, or the engine made it for the host itself.
+/// Proof that a packet may be handed to the host: it comes from an address of the peer that sent it, goes to an address
+/// of ours, and no rule forbids it; or the engine made it for the host itself.
 #[derive(Debug)]
 pub struct Deliverable<P> {
     packet: P,
@@ -33,14 +33,29 @@ impl Deliverable<Vec<u8>> {
     }
 }
 
-/// Judges one packet that the link authenticated as sent by `from`.
-pub fn inbound<P: AsRef<[u8]>>(snapshot: &Snapshot, from: PeerId, packet: P) -> Result<Deliverable<P>, DropReason> {
-    let layout = packet::parse(packet.as_ref())?.layout();
-    if !snapshot.routes.owns(from, layout.src) {
-        return Err(DropReason::SourceOfAnother);
+/// Judges one packet that the link authenticated as sent by `from.peer`, in the network that its handle names.
+pub fn inbound<P: AsRef<[u8]>>(
+    snapshot: &Snapshot,
+    firewall: &Firewall,
+    from: Party,
+    packet: P,
+    now: Millis,
+) -> Result<Deliverable<P>, Refused<Reply>> {
+    let parsed = packet::parse(packet.as_ref())?;
+    let layout = parsed.layout();
+    if !snapshot.routes.owns(from.peer, layout.src) {
+        return Err(DropReason::SourceOfAnother.into());
     }
     if !snapshot.is_own(layout.dst) {
-        return Err(DropReason::NotForUs);
+        return Err(DropReason::NotForUs.into());
     }
-    Ok(Deliverable { packet, layout })
+    match firewall.judge(&snapshot.rules, &from, Direction::In, &parsed, now) {
+        Verdict::Allow => Ok(Deliverable { packet, layout }),
+        Verdict::Deny(denied) => Err(denied.into()),
+        Verdict::Reject(denied) => {
+            let routed = Routed::to(from);
+            let answer = firewall.answer(&from, &parsed, now).map(|packet| Reply { routed, packet });
+            Err(Refused { reason: denied.into(), answer })
+        }
+    }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use super::{DropCounters, Snapshot};
+use crate::firewall::Firewall;
 
-/// The snapshot in force and the drops under it.
+/// The snapshot in force, the flows that it let in, and the drops under it.
 #[derive(Debug, Default)]
 pub struct Live {
     snapshot: ArcSwap<Snapshot>,
+    pub firewall: Firewall,
     pub drops: DropCounters,
 }
 

@@ -9,6 +9,7 @@ mod drop;
 mod inbound;
 mod live;
 mod outbound;
+mod refused;
 mod snapshot;
 
 pub use self::{
@@ -16,6 +17,7 @@ pub use self::{
     inbound::{Deliverable, inbound},
     live::Live,
     outbound::{DnsQuestion, Outbound, Routed, outbound},
+    refused::{Refused, Reply},
     snapshot::Snapshot,
 };
 

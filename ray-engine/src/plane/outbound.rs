@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Deliverable, DropReason, Snapshot};
+use super::{Deliverable, DropReason, Refused, Snapshot};
 use crate::{
     dns::{self, Zone},
-    ident::{MAGIC_V4, MAGIC_V6, PeerId},
+    firewall::{Direction, Firewall, Millis, Party, Verdict},
+    ident::{MAGIC_V4, MAGIC_V6, PeerId, RoomId},
     packet::{self, Parsed, udp},
 };
 
@@ -18,15 +19,24 @@ pub enum Outbound<'a> {
     Dns(DnsQuestion<'a>),
 }
 
-/// Proof that a packet comes from this host's own address and goes to one of this peer's.
+/// Proof that a packet comes from this host's own address, goes to one of this peer's, and no rule forbids it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Routed {
-    peer: PeerId,
+    to: Party,
 }
 
 impl Routed {
+    pub(super) fn to(to: Party) -> Self {
+        Self { to }
+    }
+
     pub fn peer(&self) -> PeerId {
-        self.peer
+        self.to.peer
+    }
+
+    /// The network that the packet belongs to; its handle goes with it.
+    pub fn network(&self) -> RoomId {
+        self.to.network
     }
 }
 
@@ -47,19 +57,43 @@ impl DnsQuestion<'_> {
 }
 
 /// Judges one packet, or one GSO super-packet: all its segments share the addresses.
-pub fn outbound<'a>(snapshot: &Snapshot, packet: &'a [u8]) -> Result<Outbound<'a>, DropReason> {
+pub fn outbound<'a>(
+    snapshot: &Snapshot,
+    firewall: &Firewall,
+    packet: &'a [u8],
+    now: Millis,
+) -> Result<Outbound<'a>, Refused<Deliverable<Vec<u8>>>> {
     let parsed = packet::parse(packet)?;
     if !snapshot.is_own(parsed.src()) {
-        return Err(DropReason::ForeignSource);
+        return Err(DropReason::ForeignSource.into());
     }
     if parsed.dst() == IpAddr::V4(MAGIC_V4) || parsed.dst() == IpAddr::V6(MAGIC_V6) {
-        return dns_question(&parsed).map(Outbound::Dns).ok_or(DropReason::NotADnsQuery);
+        return dns_question(&parsed).map(Outbound::Dns).ok_or(DropReason::NotADnsQuery.into());
     }
     if snapshot.is_own(parsed.dst()) {
-        return Err(DropReason::ToSelf);
+        return Err(DropReason::ToSelf.into());
     }
     let peer = snapshot.routes.lookup(parsed.dst()).ok_or(DropReason::NoRoute)?;
-    Ok(Outbound::Peer(Routed { peer }))
+    let to = party(snapshot, firewall, peer, &parsed, now).ok_or(DropReason::NoRoute)?;
+    match firewall.judge(&snapshot.rules, &to, Direction::Out, &parsed, now) {
+        Verdict::Allow => Ok(Outbound::Peer(Routed::to(to))),
+        Verdict::Deny(denied) => Err(denied.into()),
+        Verdict::Reject(denied) => {
+            let answer = firewall.answer(&to, &parsed, now).and_then(Deliverable::for_host);
+            Err(Refused { reason: denied.into(), answer })
+        }
+    }
+}
+
+/// The peer in the network that the packet's flow is in already, or else in the first that it shares with us.
+fn party(snapshot: &Snapshot, firewall: &Firewall, peer: PeerId, packet: &Parsed<'_>, now: Millis) -> Option<Party> {
+    let shared = snapshot.shared_with(&peer);
+    let first = Party { peer, network: *shared.first()? };
+    if shared.len() == 1 {
+        return Some(first);
+    }
+    let known = shared.iter().map(|network| Party { peer, network: *network });
+    known.into_iter().find(|party| firewall.knows(party, Direction::Out, packet, now)).or(Some(first))
 }
 
 fn dns_question<'a>(parsed: &Parsed<'a>) -> Option<DnsQuestion<'a>> {

@@ -1,11 +1,15 @@
 //! What the plane refuses in either direction.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use super::*;
 use crate::{
     dns::{Host, Zone},
-    ident::{MAGIC_V4, MAGIC_V6, PeerId},
+    firewall::{Action, Denied, Firewall, Members, Party, Posture, Ruleset, Standing, seeded},
+    ident::{MAGIC_V4, MAGIC_V6, PeerId, RoomId, UnixTime},
     packet::{
         self, Malformed, icmp,
         samples::{ACK, Tcp, ip},
@@ -18,7 +22,7 @@ use crate::{
 fn refuses_a_source_that_belongs_to_another_peer() {
     for (bobs, ours) in [(BOB_V4, OWN_V4), (BOB_V6, OWN_V6)] {
         assert_eq!(refused_in(ALICE, &packet(bobs, ours)), DropReason::SourceOfAnother);
-        assert!(inbound(&snapshot(), BOB, packet(bobs, ours)).is_ok());
+        assert!(judged_in(&snapshot(), BOB, &packet(bobs, ours)).is_ok());
     }
 }
 
@@ -82,9 +86,9 @@ fn refuses_ipv4_on_a_host_without_an_ipv4_address() {
     let mut snapshot = snapshot();
     snapshot.own_v4 = None;
     for dst in [OWN_V4, "0.0.0.0"] {
-        let refused = inbound(&snapshot, ALICE, packet(ALICE_V4, dst)).unwrap_err();
+        let refused = judged_in(&snapshot, ALICE, &packet(ALICE_V4, dst)).unwrap_err();
         assert_eq!(refused, DropReason::NotForUs);
-        let refused = outbound(&snapshot, &packet(dst, ALICE_V4)).unwrap_err();
+        let refused = judged_out(&snapshot, &packet(dst, ALICE_V4)).unwrap_err();
         assert_eq!(refused, DropReason::ForeignSource);
     }
 }
@@ -136,7 +140,7 @@ fn drops_what_is_no_query_at_the_resolver() {
 #[test]
 fn routes_to_the_peer_that_holds_the_address() {
     for (own, dst, peer) in [(OWN_V4, ALICE_V4, ALICE), (OWN_V6, ALICE_V6, ALICE), (OWN_V4, BOB_V4, BOB)] {
-        match outbound(&snapshot(), &packet(own, dst)).unwrap() {
+        match judged_out(&snapshot(), &packet(own, dst)).unwrap() {
             Outbound::Peer(routed) => assert_eq!(routed.peer(), peer),
             Outbound::Dns(_) => panic!("{dst} is a peer"),
         }
@@ -147,7 +151,7 @@ fn routes_to_the_peer_that_holds_the_address() {
 fn judges_a_super_packet_as_one() {
     let payload = vec![0; 60_000];
     let packet = Tcp { src: OWN_V4, dst: BOB_V4, seq: 1, flags: ACK, payload: &payload }.build();
-    assert!(matches!(outbound(&snapshot(), &packet), Ok(Outbound::Peer(routed)) if routed.peer() == BOB));
+    assert!(matches!(judged_out(&snapshot(), &packet), Ok(Outbound::Peer(routed)) if routed.peer() == BOB));
 }
 
 #[test]
@@ -155,7 +159,7 @@ fn answers_the_hosts_query_from_the_address_that_it_asked() {
     for (own, magic) in [(OWN_V4, IpAddr::V4(MAGIC_V4)), (OWN_V6, IpAddr::V6(MAGIC_V6))] {
         let packet = udp::build((ip(own), 5000).into(), (magic, 53).into(), &query()).unwrap();
         let snapshot = snapshot();
-        let Outbound::Dns(question) = outbound(&snapshot, &packet).unwrap() else { panic!("a query is for us") };
+        let Outbound::Dns(question) = judged_out(&snapshot, &packet).unwrap() else { panic!("a query is for us") };
         let reply = question.reply(&snapshot.zone).unwrap();
         let parsed = packet::parse(reply.packet()).unwrap();
         assert_eq!((parsed.src(), parsed.dst()), (magic, ip(own)));
@@ -171,10 +175,71 @@ fn a_reply_is_no_query_worth_an_answer() {
     reply[2] |= 0x80;
     let packet = udp::build((ip(OWN_V4), 5000).into(), (MAGIC_V4, 53).into(), &reply).unwrap();
     let snapshot = snapshot();
-    let Outbound::Dns(question) = outbound(&snapshot, &packet).unwrap() else { panic!("port 53 is for us") };
+    let Outbound::Dns(question) = judged_out(&snapshot, &packet).unwrap() else { panic!("port 53 is for us") };
     assert!(question.reply(&snapshot.zone).is_none());
 }
 
+#[test]
+fn what_no_rule_allows_stays_out_and_answers_come_in() {
+    let snapshot = Snapshot { rules: rules(Posture::default()), ..snapshot() };
+    let firewall = Firewall::default();
+    let alice = Party { peer: ALICE, network: HOME };
+    let unasked = udp_packet((ALICE_V4, 53), (OWN_V4, 5000));
+    let refused = inbound(&snapshot, &firewall, alice, &unasked, 0).unwrap_err();
+    assert_eq!(refused.reason, DropReason::Firewall(Denied::DefaultIn));
+    assert!(refused.answer.is_none(), "nobody is told unless it is asked for");
+    assert!(outbound(&snapshot, &firewall, &udp_packet((OWN_V4, 5000), (ALICE_V4, 53)), 1).is_ok());
+    assert!(inbound(&snapshot, &firewall, alice, &unasked, 2).is_ok());
+    assert!(inbound(&snapshot, &firewall, alice, packet(ALICE_V6, OWN_V6), 3).is_ok(), "pings are let in");
+}
+
+#[test]
+fn a_refused_sender_is_told_on_its_own_side_if_so_wished() {
+    let told = Posture { reject: true, outbound: Action::Deny, ..Posture::default() };
+    let snapshot = Snapshot { rules: rules(told), ..snapshot() };
+    let firewall = Firewall::default();
+    let bob = Party { peer: BOB, network: HOME };
+    let refused = inbound(&snapshot, &firewall, bob, udp_packet((BOB_V4, 53), (OWN_V4, 5000)), 0).unwrap_err();
+    let reply = refused.answer.unwrap();
+    assert_eq!((reply.routed().peer(), reply.routed().network()), (BOB, HOME));
+    let parsed = packet::parse(reply.packet()).unwrap();
+    assert_eq!((parsed.src(), parsed.dst()), (ip(OWN_V4), ip(BOB_V4)));
+    let refused = outbound(&snapshot, &firewall, &udp_packet((OWN_V6, 5000), (BOB_V6, 53)), 0).unwrap_err();
+    assert_eq!(refused.reason, DropReason::Firewall(Denied::DefaultOut));
+    let answer = refused.answer.unwrap();
+    let parsed = packet::parse(answer.packet()).unwrap();
+    assert_eq!((parsed.src(), parsed.dst()), (ip(BOB_V6), ip(OWN_V6)));
+    let spoofed = inbound(&snapshot, &firewall, bob, udp_packet((ALICE_V4, 53), (OWN_V4, 5000)), 0).unwrap_err();
+    assert!(spoofed.answer.is_none(), "who is not who it says is told nothing");
+}
+
+#[test]
+fn what_belongs_to_a_flow_stays_in_its_network() {
+    let snapshot = Snapshot { rules: rules(Posture { inbound: Action::Allow, ..Posture::default() }), ..snapshot() };
+    let firewall = Firewall::default();
+    let network_of = |packet: &[u8]| match outbound(&snapshot, &firewall, packet, 1).unwrap() {
+        Outbound::Peer(routed) => routed.network(),
+        Outbound::Dns(_) => panic!("alice is a peer"),
+    };
+    let at_work = Party { peer: ALICE, network: WORK };
+    inbound(&snapshot, &firewall, at_work, udp_packet((ALICE_V4, 900), (OWN_V4, 5000)), 0).unwrap();
+    assert_eq!(network_of(&udp_packet((OWN_V4, 5000), (ALICE_V4, 900))), WORK);
+    assert_eq!(network_of(&udp_packet((OWN_V4, 5000), (ALICE_V4, 901))), HOME, "what we begin goes through the first");
+}
+
+#[test]
+fn refuses_a_network_that_the_peer_is_not_in() {
+    let at_work = Party { peer: BOB, network: WORK };
+    let refused = inbound(&snapshot(), &Firewall::default(), at_work, packet(BOB_V4, OWN_V4), 0).unwrap_err();
+    assert_eq!(refused.reason, DropReason::Firewall(Denied::Stranger));
+    assert_eq!((snapshot().network(7), snapshot().network(9)), (Some(HOME), None));
+    let mut shares_nothing = snapshot();
+    shares_nothing.shared.clear();
+    assert_eq!(judged_out(&shares_nothing, &packet(OWN_V4, BOB_V4)).unwrap_err(), DropReason::NoRoute);
+}
+
+pub(super) const HOME: RoomId = RoomId([8; 32]);
+const WORK: RoomId = RoomId([9; 32]);
 pub(super) const ALICE: PeerId = PeerId([1; 32]);
 pub(super) const BOB: PeerId = PeerId([2; 32]);
 pub(super) const STRANGER: PeerId = PeerId([3; 32]);
@@ -196,7 +261,17 @@ pub(super) fn snapshot() -> Snapshot {
             v4: Some(ALICE_V4.parse().unwrap()),
             v6: ALICE_V6.parse().unwrap(),
         }]),
+        rules: rules(Posture { inbound: Action::Allow, ..Posture::default() }),
+        handles: [(7, HOME), (8, WORK)].into(),
+        shared: [(ALICE, vec![HOME, WORK]), (BOB, vec![HOME])].into(),
     }
+}
+
+fn rules(posture: Posture) -> Arc<Ruleset> {
+    let parties = [(ALICE, HOME), (ALICE, WORK), (BOB, HOME)];
+    let members: Members =
+        parties.map(|(peer, network)| (Party { peer, network }, Standing::default())).into_iter().collect();
+    Arc::new(Ruleset::compile(seeded(), posture, members, UnixTime(0)))
 }
 
 pub(super) fn query() -> Vec<u8> {
@@ -209,10 +284,23 @@ pub(super) fn packet(src: &str, dst: &str) -> Vec<u8> {
     icmp::echo_request(ip(src), ip(dst), 1, 1, b"ping").unwrap()
 }
 
+fn udp_packet(from: (&str, u16), to: (&str, u16)) -> Vec<u8> {
+    udp::build((ip(from.0), from.1).into(), (ip(to.0), to.1).into(), b"data").unwrap()
+}
+
 fn refused_in(from: PeerId, packet: &[u8]) -> DropReason {
-    inbound(&snapshot(), from, packet).map(|_| ()).expect_err("the packet must be dropped")
+    judged_in(&snapshot(), from, packet).expect_err("the packet must be dropped")
 }
 
 fn refused_out(packet: &[u8]) -> DropReason {
-    outbound(&snapshot(), packet).map(|_| ()).expect_err("the packet must be dropped")
+    judged_out(&snapshot(), packet).map(|_| ()).expect_err("the packet must be dropped")
+}
+
+pub(super) fn judged_in(snapshot: &Snapshot, from: PeerId, packet: &[u8]) -> Result<(), DropReason> {
+    let from = Party { peer: from, network: HOME };
+    inbound(snapshot, &Firewall::default(), from, packet, 0).map(|_| ()).map_err(|refused| refused.reason)
+}
+
+pub(super) fn judged_out<'a>(snapshot: &Snapshot, packet: &'a [u8]) -> Result<Outbound<'a>, DropReason> {
+    outbound(snapshot, &Firewall::default(), packet, 0).map_err(|refused| refused.reason)
 }

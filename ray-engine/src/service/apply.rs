@@ -2,7 +2,7 @@
 //! told, what may be read of what is published, and the device's addresses.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::{IpAddr, Ipv4Addr},
     time::Instant,
 };
@@ -11,7 +11,7 @@ use super::{Core, Network};
 use crate::{
     dns::{Host, Zone},
     host::TunnelWanted,
-    ident::{PeerId, mesh_v4, mesh_v6},
+    ident::{PeerId, RoomId, mesh_v4, mesh_v6},
     ledger::Member,
     plane::Snapshot,
     route::RouteTable,
@@ -40,7 +40,19 @@ impl Core {
                 peer.short()
             )
         }));
-        self.live.replace(Snapshot { own_v4, own_v6, routes, zone: self.zone() });
+        self.accept_by_itself();
+        let rules = self.ruleset();
+        let handles: BTreeMap<u16, RoomId> =
+            self.live_networks().map(|network| (network.handle, network.room())).collect();
+        self.live.replace(Snapshot {
+            own_v4,
+            own_v6,
+            routes,
+            zone: self.zone(),
+            rules,
+            handles,
+            shared: self.shared(),
+        });
         self.tunnel.want(TunnelWanted { up: self.wanted_up, v4: own_v4, v6: own_v6 });
 
         let members: BTreeSet<PeerId> = self
@@ -67,8 +79,30 @@ impl Core {
         self.review_publication();
     }
 
+    /// The networks that each peer shares with this node, in the order in which both try them.
+    fn shared(&self) -> HashMap<PeerId, Vec<RoomId>> {
+        let mut shared: HashMap<PeerId, Vec<RoomId>> = HashMap::new();
+        for network in self.live_networks() {
+            for member in network.ledger.roster().members().filter(|member| member.peer != self.me) {
+                shared.entry(member.peer).or_default().push(network.room());
+            }
+        }
+        for (peer, rooms) in &mut shared {
+            // What a linked peer has not named, it would not take packets of.
+            if rooms.iter().any(|room| self.has_named(peer, *room)) {
+                rooms.retain(|room| self.has_named(peer, *room));
+            }
+        }
+        shared
+    }
+
+    /// Those that the peer shares, as [`Core::shared`] has them.
+    pub(super) fn shared_rooms(&self, peer: &PeerId) -> Vec<RoomId> {
+        self.live.snapshot().shared.get(peer).cloned().unwrap_or_default()
+    }
+
     /// The networks that this node takes part in.
-    fn live_networks(&self) -> impl Iterator<Item = &Network> {
+    pub(super) fn live_networks(&self) -> impl Iterator<Item = &Network> {
         self.networks.iter().filter(|network| network.is_live(&self.me))
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Joined {
     target: RoomId,
     ledger: Ledger,
     seat: PeerId,
+    /// Whether firewall rules that coordinators suggest are accepted by themselves; `None`: as was said before.
+    auto_accept: Option<bool>,
     /// Absent where nobody waits for it any more.
     answer: Option<Answer>,
 }
@@ -37,6 +39,7 @@ pub(super) struct Joined {
 pub(super) struct Waits {
     target: RoomId,
     hostname: Hostname,
+    auto_accept: bool,
     answer: Answer,
 }
 
@@ -70,15 +73,17 @@ impl Core {
             Err(error) => return answer::send(&answer, Reply::Error(error)).await,
         };
         let Some(commands) = self.commands.upgrade() else { return };
+        let auto_accept = request.auto_accept_firewall;
         let deadline = Instant::now() + Duration::from_millis(request.timeout_ms.clamp(1, TIMEOUT_MAX_MS).into());
         tokio::spawn(async move {
             let target = applicant.target.room();
             let command = match applicant.apply(deadline).await {
                 Ok(Outcome::Entered(ledger, seat)) => {
-                    Command::Joined(Box::new(Joined { target, ledger: *ledger, seat, answer: Some(answer.clone()) }))
+                    let (ledger, auto_accept, answer) = (*ledger, Some(auto_accept), Some(answer.clone()));
+                    Command::Joined(Box::new(Joined { target, ledger, seat, auto_accept, answer }))
                 }
                 Ok(Outcome::Waiting) => {
-                    Command::Waits(Waits { target, hostname: applicant.hostname, answer: answer.clone() })
+                    Command::Waits(Waits { target, hostname: applicant.hostname, auto_accept, answer: answer.clone() })
                 }
                 Err(error) => return answer::send(&answer, Reply::Error(error)).await,
             };
@@ -135,7 +140,7 @@ impl Core {
 
     /// Adds the network that a member has let this node into.
     pub(super) async fn finish_join(&mut self, joined: Joined) {
-        let Joined { target, ledger, seat, answer } = joined;
+        let Joined { target, ledger, seat, auto_accept, answer } = joined;
         let room = ledger.room();
         let seated_by = ledger.roster().get(&seat).map_or_else(|| seat.short(), |member| member.hostname.to_string());
         let members = u32::try_from(ledger.roster().members().count()).unwrap_or(u32::MAX);
@@ -145,7 +150,11 @@ impl Core {
             // Made or entered while the member was being asked.
             None if !self.is_name_free(&ledger.roster().name) => Err(name_taken(&ledger.roster().name)),
             None => {
-                tokio::task::block_in_place(|| self.add_network(ledger, None)).map_err(|error| failure::store(&error))
+                let auto_accept = auto_accept.unwrap_or_else(|| self.auto_accepts(target));
+                // First: what is suggested already is accepted as the network is added.
+                let remembered = self.remember_auto_accept(room, auto_accept);
+                let added = remembered.and_then(|()| tokio::task::block_in_place(|| self.add_network(ledger, None)));
+                added.map_err(|error| failure::store(&error))
             }
         };
         let reply = added.and_then(|()| {
@@ -166,9 +175,11 @@ impl Core {
 
     /// Keeps asking for a seat that a coordinator has to grant. Durable when the user is told.
     pub(super) async fn start_waiting(&mut self, waits: Waits) {
-        let Waits { target, hostname, answer } = waits;
+        let Waits { target, hostname, auto_accept, answer } = waits;
         let joining = Joining { hostname: hostname.clone(), asked_at: now() };
-        let stored = tokio::task::block_in_place(|| self.store.save_joining(target, &joining));
+        let stored = self
+            .remember_auto_accept(target, auto_accept)
+            .and_then(|()| tokio::task::block_in_place(|| self.store.save_joining(target, &joining)));
         let reply = match stored {
             Ok(()) => {
                 self.petition(target, hostname.clone());
@@ -198,7 +209,10 @@ impl Core {
         let commands = commands.downgrade();
         let task = tokio::spawn(async move {
             let command = match applicant.wait().await {
-                Ok((ledger, seat)) => Command::Joined(Box::new(Joined { target, ledger: *ledger, seat, answer: None })),
+                Ok((ledger, seat)) => {
+                    let ledger = *ledger;
+                    Command::Joined(Box::new(Joined { target, ledger, seat, auto_accept: None, answer: None }))
+                }
                 Err(error) => Command::TurnedAway { target, why: error.message },
             };
             if let Some(commands) = commands.upgrade() {
@@ -229,6 +243,9 @@ impl Core {
         if self.petitions.contains_key(&room) {
             tokio::task::block_in_place(|| self.store.remove_joining(room)).map_err(|error| failure::store(&error))?;
             self.petitions.remove(&room);
+            if self.network(room).is_none() {
+                self.remember_auto_accept(room, false).map_err(|error| failure::store(&error))?;
+            }
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod doubts;
 mod duties;
 mod ephemeral;
 mod failure;
+mod firewall;
 mod former;
 mod hostname;
 mod invite;
@@ -49,6 +50,7 @@ use tokio::{sync::mpsc, time::sleep_until};
 
 use self::{
     bucket::Buckets,
+    firewall::{Firewall, Naming},
     former::{HEARINGS, HandedIn},
     join::{Joined, Petitions, Waiting, Waits},
     network::{Network, Standing},
@@ -56,6 +58,7 @@ use self::{
     sync::AnnouncedNetworks,
 };
 use crate::{
+    feed::DropFeed,
     host::TunnelControl,
     ident::{Hostname, PeerId, RoomId, UnixTime},
     ledger::SigningKey,
@@ -98,6 +101,8 @@ pub struct Parts {
     pub tunnel: TunnelControl,
     pub live: Arc<Live>,
     pub probes: Arc<Probes>,
+    /// Where dropped flows are told.
+    pub feed: Arc<DropFeed>,
     pub inject: Inject,
 }
 
@@ -138,6 +143,8 @@ enum Command {
         room: RoomId,
         outcome: std::result::Result<Receipt, String>,
     },
+    /// A follower of dropped flows asks for names.
+    Name(Naming),
     /// A look-up has ended.
     LookedUp {
         room: RoomId,
@@ -180,7 +187,9 @@ struct Core {
     tunnel: TunnelControl,
     live: Arc<Live>,
     probes: Arc<Probes>,
+    feed: Arc<DropFeed>,
     inject: Inject,
+    firewall: Firewall,
     commands: mpsc::WeakSender<Command>,
     /// When the millisecond zero of the timetables was.
     started: Instant,
@@ -212,6 +221,7 @@ struct Core {
 impl Core {
     fn load(parts: Parts, commands: mpsc::WeakSender<Command>) -> Result<Self, StoreError> {
         let wanted_up = parts.store.settings()?.up;
+        let firewall = Firewall::new(parts.store.firewall()?);
         let mut core = Self {
             key: SigningKey::from_bytes(&parts.secret_key),
             me: parts.mesh.id(),
@@ -225,7 +235,9 @@ impl Core {
             tunnel: parts.tunnel,
             live: parts.live,
             probes: parts.probes,
+            feed: parts.feed,
             inject: parts.inject,
+            firewall,
             commands,
             started: Instant::now(),
             networks: Vec::new(),
@@ -279,6 +291,7 @@ impl Core {
             Command::TurnedAway { target, why } => self.end_petition(target, why),
             Command::HandedIn(handed) => self.finish_handing_in(handed),
             Command::Published { room, outcome } => self.finish_publishing(room, outcome),
+            Command::Name(naming) => self.name_party(naming),
             Command::LookedUp { room, found } => self.finish_looking(room, found),
         }
     }
@@ -287,8 +300,8 @@ impl Core {
     fn wake_at(&self) -> Option<Instant> {
         let sync = self.networks.iter().filter_map(|network| network.sync.wake_at()).min();
         let sync = sync.map(|at| self.started + Duration::from_millis(at));
-        let others = [self.keys_at(), self.duties_at(), self.publication_at(), self.repair_at(), self.doubts_at()];
-        others.into_iter().chain([sync]).flatten().min()
+        let own = [self.keys_at(), self.duties_at(), self.publication_at(), self.repair_at(), self.firewall_at()];
+        own.into_iter().chain([sync, self.doubts_at()]).flatten().min()
     }
 
     fn tick(&mut self) {
@@ -306,6 +319,7 @@ impl Core {
         if self.dirty {
             self.apply();
         }
+        self.expire_rules();
         self.end_repairs();
         self.seek_keys();
         self.settle_doubts();
@@ -342,6 +356,7 @@ impl Core {
             Request::Join(request) => return self.join(request, answer).await,
             Request::Ping(request) => return self.ping(request, answer).await,
             Request::Log(request) => return self.log(request, answer).await,
+            Request::Firewall(request) => return self.firewall(request, answer).await,
             Request::Create(request) => self.create(request).map(Reply::Created),
             Request::Leave(request) => self.leave(&request).map(Reply::Left),
             Request::Nuke(request) => self.nuke(&request).map(Reply::Nuked),
@@ -358,6 +373,7 @@ impl Core {
             Request::Revoke(request) => self.revoke(&request).map(Reply::Revoked),
             Request::Coordinators(request) => self.coordinators(&request).map(Reply::Coordinators),
             Request::Rekey(request) => self.replace_network_key(&request).map(Reply::Rekeyed),
+            Request::Group(request) => self.group(&request).map(Reply::Groups),
             Request::SetMode(request) => self.set_mode(&request).map(Reply::Mode),
             Request::Status => Ok(Reply::Status(Box::new(self.status()))),
             Request::Version => Ok(Reply::Version(self.engine_info())),

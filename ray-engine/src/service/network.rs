@@ -196,6 +196,7 @@ impl Core {
         if let Some(leave) = self.network(room).and_then(|network| network.leave_of(&self.me)) {
             self.store.remember_left(room, leave.bytes())?;
         }
+        self.forget_decisions(room)?;
         self.store.remove_network(room)?;
         self.networks.retain(|network| network.room() != room);
         self.unpublish(room);

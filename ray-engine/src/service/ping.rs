@@ -8,7 +8,7 @@ use std::{
 };
 
 use ray_ipc::{
-    control::{PathState, PingReply, PingRequest, PingSummary, Reply},
+    control::{ErrorReply, PathState, PingReply, PingRequest, PingSummary, Reply},
     limits::PING_COUNT_MAX,
 };
 use tokio::time::{sleep, timeout};
@@ -18,7 +18,9 @@ use super::{
     status::{micros, path_state},
     tunnel::not_up,
 };
-use crate::{host::TunnelState, ident::PeerId, mesh::Mesh, packet::icmp, plane::DropReason, probe::Probes};
+use crate::{
+    firewall::Denied, host::TunnelState, ident::PeerId, mesh::Mesh, packet::icmp, plane::DropReason, probe::Probes,
+};
 
 /// What an ordinary ping carries.
 const PAYLOAD: [u8; 56] = [0x5a; 56];
@@ -90,7 +92,10 @@ impl Run {
         let (mut rtts, mut sent) = (Vec::new(), 0);
         for seq in 1..=self.count {
             let started = Instant::now();
-            let rtt = self.once(id, seq).await;
+            let rtt = match self.once(id, seq).await {
+                Ok(rtt) => rtt,
+                Err(denied) => return answer::send(&answer, Reply::Error(self.forbidden(denied))).await,
+            };
             sent += 1;
             rtts.extend(rtt);
             let reply = PingReply { seq, rtt_us: rtt.map(micros), path: self.path() };
@@ -104,28 +109,45 @@ impl Run {
         answer::send(&answer, Reply::PingDone(self.summary(sent, &rtts))).await;
     }
 
-    /// Sends one request and waits for its answer.
-    async fn once(&self, id: u16, seq: u32) -> Option<Duration> {
+    /// Sends one request and waits for its answer; `None` without one, an error where this host's own firewall forbids it.
+    async fn once(&self, id: u16, seq: u32) -> Result<Option<Duration>, Denied> {
+        match self.exchange(id, seq).await {
+            Ok(rtt) => Ok(Some(rtt)),
+            Err(Some(DropReason::Firewall(denied))) => Err(denied),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The error says why the request was dropped here, if it was.
+    async fn exchange(&self, id: u16, seq: u32) -> Result<Duration, Option<DropReason>> {
         // Sequence numbers wrap, as they do in every ping.
         let [low, high, ..] = seq.to_le_bytes();
         let seq = u16::from_le_bytes([low, high]);
-        let awaited = self.probes.expect(self.peer, id, seq)?;
-        let packet = icmp::echo_request(self.source, self.destination, id, seq, &PAYLOAD)?;
+        let awaited = self.probes.expect(self.peer, id, seq).ok_or(None)?;
+        let packet = icmp::echo_request(self.source, self.destination, id, seq, &PAYLOAD).ok_or(None)?;
         let sent = Instant::now();
         match (self.inject)(&packet) {
             Ok(()) => {}
             Err(DropReason::NoLink) => {
                 self.mesh.hurry(&self.peer);
-                timeout(self.timeout, self.mesh.links().wait_for(&self.peer)).await.ok()?;
-                (self.inject)(&packet).ok()?;
+                timeout(self.timeout, self.mesh.links().wait_for(&self.peer)).await.map_err(|_| None)?;
+                (self.inject)(&packet).map_err(Some)?;
             }
             Err(reason) => {
                 tracing::debug!(reason = reason.name(), "an echo request was dropped");
-                return None;
+                return Err(Some(reason));
             }
         }
-        let arrived = timeout(self.timeout.saturating_sub(sent.elapsed()), awaited).await.ok()?.ok()?;
-        Some(arrived.saturating_duration_since(sent))
+        let awaited = timeout(self.timeout.saturating_sub(sent.elapsed()), awaited);
+        let arrived = awaited.await.ok().and_then(Result::ok).ok_or(None)?;
+        Ok(arrived.saturating_duration_since(sent))
+    }
+
+    fn forbidden(&self, denied: Denied) -> ErrorReply {
+        failure::refused(
+            format!("this host's own firewall forbids echo requests to {}: {denied}", self.name),
+            format!("see which rule decides: ray firewall test {} icmp --out", self.name),
+        )
     }
 
     fn path(&self) -> PathState {

@@ -95,15 +95,17 @@ impl Core {
         self.address(link);
     }
 
-    /// Chooses the network that packets to the peer belong to: the first by name that both sides have named.
+    /// Says how packets to the peer are addressed, in each network that both sides have named.
     fn address(&self, link: &Arc<Link>) {
         let announced = self.announced.get(&link.peer());
-        let handle = self
-            .networks
-            .iter()
-            .filter(|network| network.shared_by(&self.me, &link.peer()))
-            .find_map(|network| Some(announced?.get(&network.room())?.handle));
-        self.mesh.address(link, handle);
+        let shared = self.networks.iter().filter(|network| network.shared_by(&self.me, &link.peer()));
+        let handles = shared.filter_map(|network| Some((network.room(), announced?.get(&network.room())?.handle)));
+        self.mesh.address(link, handles.collect());
+    }
+
+    /// Whether the peer is linked and has named the network.
+    pub(super) fn has_named(&self, peer: &PeerId, room: RoomId) -> bool {
+        self.announced.get(peer).is_some_and(|announced| announced.contains_key(&room))
     }
 
     /// The links to members of a network.

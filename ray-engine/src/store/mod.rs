@@ -5,6 +5,8 @@
 //! /var/lib/rayfish/            0700
 //!   identity.key               0600  32 bytes, the endpoint's secret key
 //!   settings.toml              what the user last asked for
+//!   firewall                   0600  rules with keys, defaults, and what was decided about suggestions
+//!   firewall.damaged           a firewall file as it was before it was replaced
 //!   left/<room id>             the entry by which this node left, for the day that it joins again
 //!   joining/<room id>          this node's own request to be let in
 //!   networks/<room id>/ledger  entries, appended and synced before anything acts on them
@@ -22,6 +24,7 @@
 mod atomic;
 mod crash;
 mod error;
+mod firewall;
 mod identity;
 mod keys;
 mod knocks;
@@ -38,6 +41,7 @@ use std::{
 pub use self::{
     crash::{CRASH_POINTS, crash_point},
     error::StoreError,
+    firewall::{Decided, FirewallRecord},
     knocks::{Joining, Knock, Knocks},
     log_file::{LogFile, Logged},
     settings::Settings,
@@ -111,6 +115,15 @@ impl Store {
 
     pub fn save_settings(&self, settings: &Settings) -> Result<(), StoreError> {
         settings::save(&self.root, settings)
+    }
+
+    /// The firewall of this host. A file that is damaged is kept aside, and what comes back lets nothing pass.
+    pub fn firewall(&self) -> Result<FirewallRecord, StoreError> {
+        firewall::load(&self.root)
+    }
+
+    pub fn save_firewall(&self, record: &FirewallRecord) -> Result<(), StoreError> {
+        firewall::save(&self.root, record)
     }
 
     /// The networks on this disk.

@@ -231,12 +231,12 @@ fn beginning(entry: &[u8]) -> Beginning<'_> {
     Beginning { entries: vec![entry], ..Beginning::default() }
 }
 
-struct TempDir {
-    path: PathBuf,
+pub(super) struct TempDir {
+    pub(super) path: PathBuf,
 }
 
 impl TempDir {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let unique = format!("ray-store-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         Self { path: std::env::temp_dir().join(unique) }

@@ -60,7 +60,7 @@ impl Sync {
         let mut best: Option<(Rank, PeerId, Asked)> = None;
         for (id, peer) in &self.peers {
             let outside = hands_in(ledger, id, peer);
-            if peer.asked.is_some() || peer.answer.is_some() || !outside && !admits(ledger, id, peer) {
+            if peer.asked.is_some() || !outside && !admits(ledger, id, peer) {
                 continue;
             }
             let Some((asked, silent)) = self.need_of(peer, &needs, ledger, now, &mut wake) else { continue };

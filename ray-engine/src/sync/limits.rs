@@ -2,7 +2,7 @@
 
 use super::Millis;
 use crate::ledger::limits::{
-    ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX, PARENTS_MAX, PENDING_BYTES_MAX, PENDING_ENTRIES_MAX,
+    ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX, PENDING_BYTES_MAX, PENDING_ENTRIES_MAX, WANTED_MAX,
 };
 
 /// Heads in one message, and heads that are remembered of a peer. A ledger has a few, and many only when very many
@@ -10,7 +10,7 @@ use crate::ledger::limits::{
 pub const HEADS_MAX: usize = 512;
 /// Ids under `have` in one Want.
 pub const HAVE_MAX: usize = 512;
-/// Ids of missing parents in one Want. An entry misses at most sixteen.
+/// Ids of missing parents in one Want: all that a ledger says to want at a time.
 pub const IDS_MAX: usize = 256;
 /// Entries that are sent without having been asked for. More are announced, so that whoever has them already is not
 /// sent them once by each peer.
@@ -85,7 +85,7 @@ pub(super) const HAVE_SPURNED_MAX: usize = 64;
 /// `have`: older entries. Two for each doubling of the distance from the end of the longest ledger.
 pub(super) const HAVE_SAMPLE_MAX: usize = 2 * (ENTRIES_MAX.ilog2() as usize + 1);
 
-const _: () = assert!(IDS_MAX >= PARENTS_MAX && IDS_MAX <= ANSWER_ENTRIES_MAX);
+const _: () = assert!(IDS_MAX >= WANTED_MAX && IDS_MAX <= ANSWER_ENTRIES_MAX);
 const _: () = assert!(PUSH_ENTRIES_MAX < ANSWER_ENTRIES_MAX && ANSWER_ENTRIES_MAX <= PENDING_ENTRIES_MAX);
 const _: () = assert!(HAVE_COMMON_MAX + HAVE_SPURNED_MAX + HAVE_SAMPLE_MAX <= HAVE_MAX / 2);
 const _: () = assert!(HEARING_HEADS_MAX + HAVE_SAMPLE_MAX <= HAVE_MAX / 2);

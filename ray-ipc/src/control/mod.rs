@@ -5,10 +5,11 @@
 //! is a little-endian `u32` length and that many bytes of bincode; the length is checked before anything is allocated.
 
 mod error;
+mod firewall;
 mod reply;
 mod request;
 
-pub use self::{error::*, reply::*, request::*};
+pub use self::{error::*, firewall::*, reply::*, request::*};
 
 use bincode::{Decode, Encode};
 

@@ -4,7 +4,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bincode::{Decode, Encode};
 
-use super::{ErrorReply, NetworkMode};
+use super::{
+    DroppedFlow, ErrorReply, FirewallReply, FirewallTestReply, GroupsReply, NetworkMode, SuggestionStatus,
+    SuggestionsReply,
+};
 
 /// One message of an answer.
 #[derive(Debug, Clone, PartialEq, Encode, Decode)]
@@ -45,12 +48,22 @@ pub enum Reply {
     LogDone(LogDone),
     Rekeyed(RekeyReply),
     Mode(ModeReply),
+    Firewall(Box<FirewallReply>),
+    FirewallTest(Box<FirewallTestReply>),
+    Suggestions(SuggestionsReply),
+    /// A coordinator's suggestion was published, or taken back.
+    Suggested(SuggestionStatus),
+    Withdrawn(SuggestionStatus),
+    /// A flow that was dropped; more follow.
+    Dropped(Box<DroppedFlow>),
+    DroppedDone,
+    Groups(GroupsReply),
 }
 
 impl Reply {
     /// Whether nothing follows.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Ping(_) | Self::LogEntry(_))
+        !matches!(self, Self::Ping(_) | Self::LogEntry(_) | Self::Dropped(_))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use bincode::{Decode, Encode};
 
+use super::{FirewallRequest, GroupRequest};
+
 /// One verb.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Request {
@@ -48,6 +50,8 @@ pub enum Request {
     /// Replace the key that signs a network's discovery record.
     Rekey(NetworkRequest),
     SetMode(SetModeRequest),
+    Firewall(FirewallRequest),
+    Group(GroupRequest),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -77,6 +81,8 @@ pub struct JoinRequest {
     pub hostname: Option<String>,
     /// Give up after this many milliseconds. A request for approval stays, and is repeated, until it is decided or left.
     pub timeout_ms: u32,
+    /// Whether firewall rules that coordinators suggest are accepted by themselves.
+    pub auto_accept_firewall: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

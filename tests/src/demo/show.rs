@@ -91,6 +91,7 @@ fn perform(lab: &Lab, options: Options, steps: &mut Steps, started: Instant) -> 
     let ping6_ms = ping(lab, steps, n1, &peer.v6)?;
     let name = format!("{}.{NETWORK}.ray", peer.hostname);
     let dns_ok = resolve(lab, steps, &name, &peer)?;
+    open(lab, steps, n2, &own.hostname)?;
     let tcp_ok = fetch(lab, steps, &name, &v4)?;
     let ray_ping_ms = ray_ping(lab, steps, &name)?;
     let path = settle(lab, steps)?;
@@ -184,6 +185,16 @@ fn resolve(lab: &Lab, steps: &mut Steps, name: &str, peer: &Peer) -> Result<bool
     }
     steps.done(&found.join(", "));
     Ok(true)
+}
+
+/// Lets the other host reach the page: a fresh host lets nothing in but pings.
+fn open(lab: &Lab, steps: &mut Steps, node: &str, peer: &str) -> Result<(), DemoError> {
+    let port = HTTP_PORT.to_string();
+    let rule = ["firewall", "add", "in", "allow", "tcp", &port, "from", peer];
+    steps.step(&format!("{node}: ray {}", rule.join(" ")));
+    ray(lab, node, &rule)?;
+    steps.done("");
+    Ok(())
 }
 
 /// Whether n1 gets the page that n2 serves on its mesh address, by name.

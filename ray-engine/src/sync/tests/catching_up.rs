@@ -123,17 +123,7 @@ fn a_link_that_breaks_in_the_middle_is_gone_on_with_elsewhere_at_once() {
 
 #[test]
 fn hundreds_of_concurrent_heads_come_level() {
-    let mut base = network(2);
-    let crowd: Vec<SigningKey> = (0..700u64).map(|number| secret(number + 1000)).collect();
-    for (number, key) in crowd.iter().enumerate() {
-        let member = PeerId(key.verifying_key().to_bytes());
-        add(&mut base, 1, ledger::Action::Admit { member, hostname: host(&format!("crowd-{number}")) });
-    }
-    let mut many = base.clone();
-    for key in &crowd {
-        many.insert(base.author(key, ledger::Action::Leave, NOW).unwrap());
-    }
-    assert_eq!(many.heads().len(), 700);
+    let (many, base) = crowd(700);
     let mut world = World::new(vec![many, base], 1);
     world.link(1, 2);
     world.level(10 * REPEAT_HEADS);

@@ -6,6 +6,7 @@ use crate::{
     ledger::{self, Inserted, InviteKey, SigningKey, limits::ANSWER_ENTRIES_MAX},
 };
 
+mod asking;
 mod catching_up;
 mod hearing;
 mod hostile;
@@ -79,6 +80,10 @@ impl Node {
     }
 }
 
+fn push(peer: u8, entry: &VerifiedEntry) -> Event {
+    Event::Entries { peer: id(peer), entries: vec![entry.bytes().to_vec()], more: false }
+}
+
 /// Who is asked.
 fn wants(actions: &[Action]) -> Vec<PeerId> {
     let asked = |action: &Action| match action {
@@ -122,6 +127,31 @@ fn network(members: u8) -> Ledger {
         add(&mut ledger, 1, action);
     }
     ledger
+}
+
+/// The last of `members` nodes, linked to all others and level with them; and a ledger that is `ahead` of it by these.
+fn behind(members: u8, ahead: usize) -> (Node, Ledger, Vec<VerifiedEntry>) {
+    let mut ledger = network(members + 1);
+    let mut node = Node::new(members + 1, ledger.clone());
+    (1..=members).for_each(|peer| assert_eq!(node.link(peer, &ledger.heads(), T), []));
+    let entries = grow(&mut ledger, 1, ahead);
+    (node, ledger, entries)
+}
+
+/// A network with so many heads, as many members left at once; and as it was before.
+fn crowd(heads: u64) -> (Ledger, Ledger) {
+    let mut base = network(2);
+    let crowd: Vec<SigningKey> = (0..heads).map(|number| secret(number + 1000)).collect();
+    for (number, key) in crowd.iter().enumerate() {
+        let member = PeerId(key.verifying_key().to_bytes());
+        add(&mut base, 1, ledger::Action::Admit { member, hostname: host(&format!("crowd-{number}")) });
+    }
+    let mut crowded = base.clone();
+    for key in &crowd {
+        crowded.insert(base.author(key, ledger::Action::Leave, NOW).unwrap());
+    }
+    assert_eq!(u64::try_from(crowded.heads().len()), Ok(heads));
+    (crowded, base)
 }
 
 /// As [`network`], of coordinators only.

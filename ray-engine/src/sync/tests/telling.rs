@@ -228,3 +228,42 @@ fn a_want_is_answered_with_named_entries_first_and_says_when_there_is_more() {
     let nothing = node.obey(Event::Want { peer: id(2), have: ledger.heads(), ids: vec![unknown] }, T);
     assert_eq!(sent(&nothing), [(id(2), 0, false)]);
 }
+
+#[test]
+fn an_entry_that_is_named_is_not_sent_twice() {
+    let mut ledger = network(2);
+    let early = ledger.heads();
+    let entries = grow(&mut ledger, 1, 3);
+    let mut node = Node::new(1, ledger);
+    node.link(2, &early, T);
+    let want = Event::Want { peer: id(2), have: early, ids: vec![entries[1].id()] };
+    assert_eq!(sent(&node.obey(want, T)), [(id(2), 3, false)]);
+}
+
+#[test]
+fn what_was_sent_to_a_peer_is_known_to_be_there() {
+    let ledger = network(3);
+    let mut node = Node::new(1, ledger.clone());
+    node.link(2, &ledger.heads(), T);
+    let entries = ids(&grow(&mut node.ledger, 1, 2));
+    node.obey(Event::Grew { entries }, T);
+    let actions = node.hear(2, &[EntryId([7; 32])], T);
+    let message = Message::Want { have: node.ledger.heads(), ids: vec![] };
+    assert_eq!(actions, [Action::Send { peer: id(2), message }]);
+}
+
+#[test]
+fn of_too_many_heads_others_are_told_each_time() {
+    let (crowded, _) = crowd(700);
+    let heads = crowded.heads();
+    let mut node = Node::new(1, crowded);
+    let mut named = Vec::new();
+    for actions in [node.link(2, &[], T), node.tick(T + REPEAT_HEADS)] {
+        let [Action::Send { message: Message::Heads { heads }, .. }] = actions.as_slice() else {
+            panic!("{actions:?}")
+        };
+        assert_eq!(heads.len(), HEADS_MAX);
+        named.extend_from_slice(heads);
+    }
+    assert!(heads.iter().all(|head| named.contains(head)));
+}

@@ -71,7 +71,7 @@ fn a_single_segment_is_written_as_it_came() {
 #[test]
 fn refuses_to_start_with_what_must_stay_alone() {
     for (src, dst) in FAMILIES {
-        for flags in [0u8, PSH, ACK | 0x01, ACK | 0x02, ACK | 0x04, ACK | 0x20, ACK | 0x40, ACK | 0x80] {
+        for flags in [ACK | 0x01, ACK | 0x02, ACK | 0x04, ACK | 0x20, ACK | 0x40, ACK | 0x80] {
             assert!(segment(&tcp(src, dst, 1, flags, b"data")).is_none(), "flags {flags:x}");
         }
         assert!(segment(&tcp(src, dst, 1, ACK, b"")).is_none(), "no payload");

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::ledger::{
-    Effect, Invite, Mode, NothingReason, UserKey, VoidReason, consent,
-    entry::sign,
-    limits::{MEMBERS_MAX, PENDING_ENTRIES_MAX},
+    AuthorError, Effect, Invite, Mode, NothingReason, Refusal, UserKey, VoidReason, consent,
+    limits::{ENTRIES_MAX, ENTRIES_RESERVED, MEMBERS_MAX, PARENTS_MAX, PENDING_ENTRIES_MAX},
 };
 
 const NOW: UnixTime = UnixTime(1_700_000_000);
@@ -13,9 +12,9 @@ const LATER: UnixTime = UnixTime(NOW.0 + 3600);
 mod anywhere;
 mod authority;
 mod coordinators;
+mod digest;
 mod exchange;
 mod exits;
-mod fold;
 mod forks;
 mod invites;
 mod order;
@@ -70,6 +69,13 @@ fn put(ledger: &mut Ledger, author: &SigningKey, action: Action, parents: &[Entr
     let entry = force(ledger, author, action, parents);
     assert!(matches!(ledger.insert(entry.clone()), Inserted::New { .. }));
     entry.id()
+}
+
+/// As [`put`], on top of all that is known.
+#[track_caller]
+fn put_last(ledger: &mut Ledger, author: &SigningKey, action: Action) -> EntryId {
+    let heads = ledger.heads();
+    put(ledger, author, action, &heads)
 }
 
 /// That neither the author's own ledger signs it, nor anybody's takes it.
