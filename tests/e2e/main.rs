@@ -1,10 +1,17 @@
 //! Rayfish end to end: three real processes a host, real TUN devices, namespaces as hosts. Needs root.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
+mod crash;
+mod governing;
 mod membership;
 mod mesh;
+mod modes;
 mod privilege;
+mod publication;
+mod recovery;
 mod refusals;
+mod removal;
 mod settings;
+mod splits;
 mod support;
 mod survival;

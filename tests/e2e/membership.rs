@@ -9,8 +9,8 @@ use nix::sys::signal::Signal;
 use ray_tests::lab::Process;
 
 use crate::support::{
-    PATIENCE, all_online, hosts, invite, member, members, memberships, network, network_in, ray, refused, status,
-    try_ray, until,
+    PATIENCE, agree, all_online, hosts, invite, member, members, memberships, network, network_in, ray, refused,
+    status, try_ray, until,
 };
 
 #[test]
@@ -141,6 +141,7 @@ fn a_node_that_was_away_catches_up_over_several_answers() {
     all_online(&lab, 2);
     // n2 can let somebody in by the last invite only when it holds everything that this rests on.
     let code = invite(&lab, "n1", &[]);
+    agree(&lab, &["n1", "n2"], "home");
     lab.node("n1").stop().unwrap();
     ray(&lab, "n3", &["join", &code]);
     assert_eq!(members(&lab, "n3").len(), 3);

@@ -2,7 +2,9 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use ray_tests::lab::{Lab, LabConfig, Output, wait_until};
+use ray_engine::ledger::SigningKey;
+pub(crate) use ray_tests::lab::Lab;
+use ray_tests::lab::{LabConfig, Output, Process, Signal, wait_until};
 use serde_json::Value;
 
 /// Joining takes discovery, a relay connection and a ledger; generous for a busy machine.
@@ -104,6 +106,78 @@ pub(crate) fn memberships(lab: &Lab, node: &str) -> Vec<Membership> {
             (text(&network["room_id"]), seats.collect())
         })
         .collect()
+}
+
+/// What a node knows of a network that it is in, by the network's name.
+pub(crate) fn known(lab: &Lab, node: &str, network: &str) -> Value {
+    let networks = status(lab, node)["networks"].as_array().cloned().unwrap_or_default();
+    networks.into_iter().find(|known| known["name"] == network).unwrap_or_default()
+}
+
+/// A member: id, host name, address, and whether it coordinates.
+pub(crate) type Seat = (String, String, String, bool);
+
+/// The roster of a network as a node has it, by id; empty where it does not have the network.
+pub(crate) fn roster(lab: &Lab, node: &str, network: &str) -> Vec<Seat> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let members = known(lab, node, network)["members"].as_array().cloned().unwrap_or_default();
+    let seat = |m: &Value| (text(&m["endpoint_id"]), text(&m["hostname"]), text(&m["v4"]), m["coordinator"] == true);
+    let mut seats: Vec<Seat> = members.iter().map(seat).collect();
+    seats.sort();
+    seats
+}
+
+/// Waits until all these nodes have the same history of a network; the roster that it gives.
+pub(crate) fn agree(lab: &Lab, nodes: &[&str], network: &str) -> Vec<Seat> {
+    let entries = |node: &str| known(lab, node, network)["entries"].as_u64();
+    let what = format!("{nodes:?} agree on {network}");
+    until(PATIENCE, &what, || {
+        let first = entries(nodes[0]);
+        first.is_some() && nodes.iter().all(|node| entries(node) == first)
+    });
+    let mut rosters: Vec<Vec<Seat>> = Vec::new();
+    until(PATIENCE, &what, || {
+        rosters = nodes.iter().map(|node| roster(lab, node, network)).collect();
+        !rosters[0].is_empty() && rosters.iter().all(|other| *other == rosters[0])
+    });
+    rosters.swap_remove(0)
+}
+
+/// The host names of a roster, in their order.
+pub(crate) fn names(roster: &[Seat]) -> Vec<&str> {
+    let mut names: Vec<&str> = roster.iter().map(|(_, name, ..)| name.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+/// How many entries of a kind a node's history of a network has, by their effect.
+pub(crate) fn told(lab: &Lab, node: &str, network: &str, action: &str) -> Vec<Value> {
+    let log = ray(lab, node, &["log", network, "--limit", "0"]);
+    let entries = log["entries"].as_array().cloned().unwrap_or_default();
+    entries.into_iter().filter(|entry| entry["action"] == action).collect()
+}
+
+pub(crate) fn id(lab: &Lab, node: &str) -> String {
+    status(lab, node)["engine"]["endpoint_id"].as_str().expect("an engine has an id").to_owned()
+}
+
+/// The id of a node that does not exist.
+pub(crate) fn phantom(number: u8) -> String {
+    let key = SigningKey::from_bytes(&[number; 32]);
+    data_encoding::HEXLOWER.encode(key.verifying_key().as_bytes())
+}
+
+/// A file of the engine's state; empty where there is none.
+pub(crate) fn state_file(lab: &Lab, node: &str, path: &str) -> Vec<u8> {
+    let read = format!("od -An -v -tx1 /var/lib/rayfish/{path} | tr -d ' \\n'");
+    let hex = lab.exec(node, &["sh", "-c", &read]).expect("od runs").stdout;
+    data_encoding::HEXLOWER.decode(hex.trim().as_bytes()).expect("od writes hex")
+}
+
+/// Ends a node's engine as a power cut does, and starts it again.
+pub(crate) fn crash(lab: &Lab, node: &str) {
+    lab.kill(node, Process::Engine, Signal::SIGKILL).unwrap();
+    lab.start_process(node, Some(Process::Engine)).unwrap();
 }
 
 /// The mesh address of `host` as `node` knows it.

@@ -75,6 +75,10 @@ impl Keys {
         }
     }
 
+    fn may_ask(&self, peer: &PeerId, now: Instant) -> bool {
+        self.barren.get(peer).is_none_or(|at| now.saturating_duration_since(*at) >= AGAIN)
+    }
+
     fn add_epoch(&mut self, store: &Store, room: RoomId, id: EntryId, key: EpochKey) -> Result<(), StoreError> {
         let mut epochs = self.epochs.clone();
         epochs.push((id, key));
@@ -119,12 +123,29 @@ impl Network {
     fn key_holder(&self, lack: &Lack, now: Instant) -> Option<PeerId> {
         let roster = self.ledger.roster();
         let author = lack.epoch.and_then(|id| self.ledger.get(&id)).map(VerifiedEntry::author);
-        let fresh =
-            |peer: &&PeerId| self.keys.barren.get(*peer).is_none_or(|at| now.saturating_duration_since(*at) >= AGAIN);
-        // Only coordinators have the network key.
-        let may_have = |peer: &&PeerId| lack.epoch.is_some() || roster.is_coordinator(peer);
-        let ranked = self.linked.keys().filter(fresh).filter(may_have);
+        let ranked = self.key_holders(lack).filter(|peer| self.keys.may_ask(peer, now));
         ranked.min_by_key(|peer| (author != Some(**peer), !roster.is_coordinator(peer))).copied()
+    }
+
+    /// The linked members that may have what is missing. Only coordinators have the network key.
+    fn key_holders(&self, lack: &Lack) -> impl Iterator<Item = &PeerId> {
+        let (any, roster) = (lack.epoch.is_some(), self.ledger.roster());
+        self.linked.keys().filter(move |peer| any || roster.is_coordinator(peer))
+    }
+
+    /// Whether the network key is with nobody who may have it: its last holder went, and this node is the one to replace it.
+    fn lost_network_key(&self, lack: &Lack, me: &PeerId) -> bool {
+        let mut coordinators = self.ledger.coordinators().into_iter().map(|seat| seat.peer);
+        lack.network_key
+            && self.is_governed_by(me)
+            && coordinators.next() == Some(*me)
+            && coordinators.all(|peer| self.keys.barren.contains_key(&peer))
+    }
+
+    /// When somebody may be asked again, or the network key be replaced.
+    fn keys_again(&self, lack: &Lack, me: &PeerId) -> Option<Instant> {
+        let myself = Some(me).filter(|me| self.lost_network_key(lack, me));
+        self.key_holders(lack).chain(myself).filter_map(|peer| self.keys.barren.get(peer)).min().map(|at| *at + AGAIN)
     }
 
     /// The commitment of an epoch that any entry began, whether it is the present one or not.
@@ -193,6 +214,16 @@ impl Core {
                 }
                 None => {}
             }
+            if network.lost_network_key(&lack, &me) && network.keys.may_ask(&me, now) {
+                network.keys.barren.insert(me, now);
+                match self.rekey(room) {
+                    Ok(_) => tracing::info!(%room, "replaced a network key that nobody has any more"),
+                    Err(error) => {
+                        tracing::error!(%room, error = %error.message, "replacing a network key that is lost")
+                    }
+                }
+                continue;
+            }
             let Some(peer) = network.key_holder(&lack, now) else { continue };
             network.keys.asked = Some((peer, now));
             let epochs = lack.epoch.iter().map(|id| id.0).collect();
@@ -207,7 +238,7 @@ impl Core {
         let due = |network: &Network| match (&network.keys.asked, network.lack(&self.me)) {
             (_, None) => None,
             (Some((_, at)), Some(_)) => Some(*at + ANSWER),
-            (None, Some(_)) => network.keys.barren.values().min().map(|at| *at + AGAIN),
+            (None, Some(lack)) => network.keys_again(&lack, &self.me),
         };
         self.networks.iter().filter_map(due).min()
     }

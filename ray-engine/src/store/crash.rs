@@ -1,5 +1,5 @@
-//! Points at which a test kills the engine, to see what a crash there leaves behind. Without the feature `crash-points`
-//! passing one does nothing.
+//! Points at which a test kills the engine, to see what a crash there leaves behind. In a release build passing one does
+//! nothing.
 
 /// Every point, in the order of the files they stand in. `RAY_CRASH_AT=<name>[:<n>]` kills at the nth passing.
 pub const CRASH_POINTS: [&str; 16] = [
@@ -21,12 +21,12 @@ pub const CRASH_POINTS: [&str; 16] = [
     "joining-after-removal",
 ];
 
-#[cfg(not(feature = "crash-points"))]
+#[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn crash_point(_name: &'static str) {}
 
 /// Dies here by SIGKILL if the environment says so.
-#[cfg(feature = "crash-points")]
+#[cfg(debug_assertions)]
 pub fn crash_point(name: &'static str) {
     use std::{
         collections::HashMap,

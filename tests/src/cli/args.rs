@@ -119,6 +119,12 @@ pub(super) enum Verb {
         node: String,
         state: LinkState,
     },
+    /// Part hosts from all others, which keep the infra; without hosts, end that
+    Split {
+        #[arg(long, default_value = DEFAULT_NAME, help = "Which lab")]
+        name: String,
+        nodes: Vec<String>,
+    },
     /// End a lab
     Down {
         #[arg(long, default_value = DEFAULT_NAME, help = "Which lab")]
@@ -200,6 +206,34 @@ pub(super) enum Tool {
         own: IpAddr,
         theirs: IpAddr,
         other: IpAddr,
+    },
+    /// The record that a network publishes, from the lab's pkarr server
+    Record { discovery_key: String },
+    /// Fetch a published blob from a member
+    Blob {
+        member: String,
+        hash: String,
+        len: u32,
+        /// As the node whose key this is instead of a stranger
+        #[arg(long)]
+        key: Option<PathBuf>,
+    },
+    /// Ask a member as a stranger, rightly and wrongly, and print each answer
+    Stranger {
+        victim: String,
+        room: String,
+        /// Public key of an open invite
+        invite: String,
+        /// Hash and length of the published blob
+        blob: String,
+        len: u32,
+    },
+    /// Join as many nodes that have no tunnel
+    Swarm {
+        code: String,
+        count: usize,
+        #[arg(long, default_value = "sim")]
+        prefix: String,
     },
     /// The host's processes and their rights, from /proc
     Ps {

@@ -43,6 +43,9 @@ fn dispatch(verb: Verb) -> Result<u8, LabError> {
             args::LinkState::Up => Lab::attach(&name)?.link_up(&node)?,
             args::LinkState::Down => Lab::attach(&name)?.link_down(&node)?,
         },
+        Verb::Split { name, nodes } => {
+            Lab::attach(&name)?.split(&nodes.iter().map(String::as_str).collect::<Vec<_>>())?;
+        }
         Verb::Down { name } => Lab::attach(&name)?.down()?,
         Verb::Tool { tool } => return Ok(tools::run(tool)),
         Verb::Internal(internal) => return Ok(internal::run(internal)),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     lab::LabError,
-    tool::{ToolError, bulk, dns, http, ping, ps, rogue, udp},
+    tool::{ToolError, blob, bulk, dns, http, ping, ps, rogue, stranger, swarm, udp},
 };
 
 /// How long one echo may take.
@@ -47,6 +47,18 @@ pub(super) fn run(tool: Tool) -> u8 {
         Tool::TcpSend { target, bytes } => shown(bulk::send(target, bytes), |report| print_json(report).map(|()| 0)),
         Tool::Rogue { key, victim, own, theirs, other } => {
             shown(rogue::run(&key, &victim, own, theirs, other), |report| print_json(report).map(|()| 0))
+        }
+        Tool::Record { discovery_key } => {
+            shown(blob::record(&discovery_key), |record| print_json(record).map(|()| u8::from(record.is_none())))
+        }
+        Tool::Blob { member, hash, len, key } => shown(blob::fetch(key.as_deref(), &member, &hash, len), |fetched| {
+            print_json(fetched).map(|()| u8::from(fetched.blob.is_none()))
+        }),
+        Tool::Stranger { victim, room, invite, blob, len } => {
+            shown(stranger::run(&victim, &room, &invite, &blob, len), |report| print_json(report).map(|()| 0))
+        }
+        Tool::Swarm { code, count, prefix } => {
+            shown(swarm::run(&code, count, &prefix), |report| print_json(report).map(|()| 0))
         }
         Tool::Ps { json } => shown(ps::list(), |list| {
             if json {

@@ -121,7 +121,18 @@ impl Lab {
 
     /// Starts a process of a node that is not running, or both, and waits until it answers.
     pub fn start_process(&self, node: &str, process: Option<Process>) -> Result<(), LabError> {
-        self.ask(&Request::Start { node: node.to_owned(), process })
+        self.start_process_with(node, process, &[])
+    }
+
+    /// [`Lab::start_process`] with more environment, for this start alone.
+    pub fn start_process_with(
+        &self,
+        node: &str,
+        process: Option<Process>,
+        env: &[(&str, &str)],
+    ) -> Result<(), LabError> {
+        let env = env.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        self.ask(&Request::Start { node: node.to_owned(), process, env })
     }
 
     /// Ends a process of a node in order, or both.
@@ -137,6 +148,16 @@ impl Lab {
     /// Plugs a node's cable in.
     pub fn link_up(&self, node: &str) -> Result<(), LabError> {
         self.ask(&Request::Link { node: node.to_owned(), up: true })
+    }
+
+    /// Parts these nodes from all others, which keep the relay and the pkarr server. No cable is pulled: no node is told.
+    pub fn split(&self, apart: &[&str]) -> Result<(), LabError> {
+        self.ask(&Request::Split { apart: apart.iter().map(|node| (*node).to_owned()).collect() })
+    }
+
+    /// Ends a split.
+    pub fn heal(&self) -> Result<(), LabError> {
+        self.split(&[])
     }
 
     /// The log of one process, over all its starts.

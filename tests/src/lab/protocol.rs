@@ -42,6 +42,8 @@ pub enum Request {
     Start {
         node: String,
         process: Option<Process>,
+        /// Environment of this start, besides what the lab gives to all.
+        env: BTreeMap<String, String>,
     },
     Stop {
         node: String,
@@ -50,6 +52,10 @@ pub enum Request {
     Link {
         node: String,
         up: bool,
+    },
+    /// Plugs these nodes into a switch of their own, and all others into the first one.
+    Split {
+        apart: Vec<String>,
     },
     Down,
 }

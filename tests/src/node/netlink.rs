@@ -96,6 +96,15 @@ impl Netlink {
         self.request(RouteNetlinkMessage::SetLink(message), NLM_F_REQUEST | NLM_F_ACK, what)
     }
 
+    /// Moves a port to another switch. Its other end notices nothing.
+    pub fn move_port(&self, port: &str, switch: &str) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index(port)?;
+        message.attributes.push(LinkAttribute::Controller(index(switch)?));
+        let what = format!("plugging {port} into {switch}");
+        self.request(RouteNetlinkMessage::SetLink(message), NLM_F_REQUEST | NLM_F_ACK, what)
+    }
+
     /// Adds an address that is usable at once: no duplicate address detection.
     pub fn add_address(&self, name: &str, address: IpAddr, prefix: u8) -> Result<(), NetlinkError> {
         let mut message = AddressMessage::default();

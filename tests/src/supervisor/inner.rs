@@ -19,7 +19,7 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 
 use super::{
-    node::{Node, NodeError, SWITCH},
+    node::{Node, NodeError, SWITCH, SWITCH_APART},
     processes::Processes,
     programs,
     report::{chain, progress, report},
@@ -65,7 +65,7 @@ fn start() -> Result<(Arc<Running>, UnixListener), NodeError> {
     thread::spawn(move || end_with(&outer));
 
     cover(&boot).map_err(failed("building the lab's own file system view"))?;
-    add_switch().map_err(failed("building the switch"))?;
+    add_switches().map_err(failed("building the switches"))?;
     let running = build(boot.config)?;
     report(&Report::Ready);
     Ok((running, UnixListener::from(listener)))
@@ -88,14 +88,16 @@ fn cover(boot: &Boot) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn add_switch() -> Result<(), Box<dyn std::error::Error>> {
-    // The switch is no host: it takes no part in what it carries. A kernel without IPv6 has no such file.
+fn add_switches() -> Result<(), Box<dyn std::error::Error>> {
+    // A switch is no host: it takes no part in what it carries. A kernel without IPv6 has no such file.
     for scope in ["all", "default"] {
         let _ = fs::write(format!("/proc/sys/net/ipv6/conf/{scope}/disable_ipv6"), "1");
     }
     let netlink = Netlink::open()?;
-    netlink.add_bridge(SWITCH)?;
-    netlink.set_link(SWITCH, true)?;
+    for switch in [SWITCH, SWITCH_APART] {
+        netlink.add_bridge(switch)?;
+        netlink.set_link(switch, true)?;
+    }
     Ok(())
 }
 
@@ -120,7 +122,7 @@ fn build(config: LabConfig) -> Result<Arc<Running>, NodeError> {
 fn start_processes(running: &Running) -> Result<(), NodeError> {
     if let Some(infra) = running.nodes.get(INFRA).filter(|_| running.config.infra) {
         progress("starting the relay and the pkarr server");
-        infra.start(&running.processes, &[Process::Infra])?;
+        infra.start(&running.processes, &[Process::Infra], &BTreeMap::new())?;
     }
     progress("starting the helpers and engines");
     thread::scope(|scope| {
@@ -128,7 +130,10 @@ fn start_processes(running: &Running) -> Result<(), NodeError> {
             .nodes
             .values()
             .filter(|node| node.name != INFRA)
-            .map(|node| scope.spawn(|| node.start(&running.processes, &wanted(&running.config.of(&node.name)))))
+            .map(|node| {
+                let wanted = wanted(&running.config.of(&node.name));
+                scope.spawn(move || node.start(&running.processes, &wanted, &BTreeMap::new()))
+            })
             .collect();
         starts.into_iter().try_for_each(|start| {
             start.join().unwrap_or_else(|_| Err(failed("starting a node")(std::io::Error::other("a thread died"))))

@@ -33,8 +33,9 @@ use crate::{
     },
 };
 
-/// The bridge in the supervisor's network namespace.
+/// The bridges in the supervisor's network namespace: the one that all nodes begin at, and the one of those apart.
 pub(super) const SWITCH: &str = "switch";
+pub(super) const SWITCH_APART: &str = "switch-apart";
 /// How long a process may take until it answers; a debug build on a busy machine included.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a process may take to end in order.
@@ -126,13 +127,18 @@ impl Node {
     }
 
     /// Starts those of `wanted` that do not run and waits until each answers.
-    pub(super) fn start(&self, processes: &Processes, wanted: &[Process]) -> Result<(), NodeError> {
+    pub(super) fn start(
+        &self,
+        processes: &Processes,
+        wanted: &[Process],
+        env: &BTreeMap<String, String>,
+    ) -> Result<(), NodeError> {
         for &process in wanted {
             let mut state = self.lock();
             let service = self.service(&mut state, process)?;
             service.notice_end(processes);
             if service.pid.is_none() {
-                let pid = self.launch(processes, process)?;
+                let pid = self.launch(processes, process, env)?;
                 service.pid = Some(pid);
                 service.ended = None;
                 drop(state);
@@ -186,6 +192,15 @@ impl Node {
         Ok(())
     }
 
+    /// Plugs the node into one of the two switches.
+    pub(super) fn set_apart(&self, apart: bool) -> Result<(), NodeError> {
+        let _state = self.lock();
+        let switch = if apart { SWITCH_APART } else { SWITCH };
+        Netlink::open()
+            .and_then(|netlink| netlink.move_port(&self.name, switch))
+            .map_err(|error| NodeError::caused(format!("the cable of {}", self.name), &error))
+    }
+
     /// The log of a process, for reading; there is none before its first start.
     pub(super) fn log(&self, process: Process) -> Result<File, NodeError> {
         self.service(&mut self.lock(), process)?;
@@ -209,7 +224,12 @@ impl Node {
         self.lock().services.iter().map(|service| service.process).collect()
     }
 
-    fn launch(&self, processes: &Processes, process: Process) -> Result<i32, NodeError> {
+    fn launch(
+        &self,
+        processes: &Processes,
+        process: Process,
+        env: &BTreeMap<String, String>,
+    ) -> Result<i32, NodeError> {
         let program = |name: &str| vec![format!("{PROGRAMS_DIR}/{name}")];
         let (privileges, argv) = match process {
             Process::Helper => (Privileges::Helper, program("ray-helper")),
@@ -220,7 +240,7 @@ impl Node {
         let start = || -> io::Result<i32> {
             let mut command =
                 self.command(privileges.clone(), argv.clone(), None).map_err(|e| io::Error::other(e.message))?;
-            command.envs(&self.env).stdin(Stdio::null()).stdout(log()?).stderr(log()?);
+            command.envs(&self.env).envs(env).stdin(Stdio::null()).stdout(log()?).stderr(log()?);
             pid_of(&processes.spawn(&mut command)?)
         };
         start().map_err(|error| NodeError::caused(format!("starting the {} of {}", process.name(), self.name), &error))

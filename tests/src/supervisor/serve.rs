@@ -75,9 +75,9 @@ fn converse(running: &Arc<Running>, socket: &UnixDatagram) -> std::io::Result<()
                 let signal = Signal::try_from(signal).map_err(|_| refused("there is no such signal"))?;
                 node.kill(&running.processes, process, signal).map_err(NodeError::into_reply)
             })),
-            Request::Start { node, process } => done(on(running, &node).and_then(|node| {
+            Request::Start { node, process, env } => done(on(running, &node).and_then(|node| {
                 let wanted = process.map_or_else(|| node.kinds(), |process| vec![process]);
-                node.start(&running.processes, &wanted).map_err(NodeError::into_reply)
+                node.start(&running.processes, &wanted, &env).map_err(NodeError::into_reply)
             })),
             // The last to be started is the first to end: a helper need not undo under a living engine.
             Request::Stop { node, process } => done(on(running, &node).and_then(|node| {
@@ -88,10 +88,21 @@ fn converse(running: &Arc<Running>, socket: &UnixDatagram) -> std::io::Result<()
             Request::Link { node, up } => {
                 done(on(running, &node).and_then(|node| node.set_link(up).map_err(NodeError::into_reply)))
             }
+            Request::Split { apart } => done(split(running, &apart)),
         };
         protocol::send(socket, &reply, &[])?;
     }
     Ok(())
+}
+
+fn split(running: &Running, apart: &[String]) -> Result<(), Reply> {
+    for node in apart {
+        on(running, node)?;
+    }
+    running.nodes.values().try_for_each(|node| {
+        let apart = apart.contains(&node.name);
+        node.set_apart(apart).map_err(NodeError::into_reply)
+    })
 }
 
 fn start_exec(running: &Running, exec: &ExecRequest, fds: Vec<OwnedFd>) -> Result<i32, Reply> {

@@ -1,12 +1,16 @@
 //! Small network tools, so that a lab needs no program that a host may lack. Each prints data on stdout and returns
 //! why it failed.
 
+pub mod blob;
 pub mod bulk;
 pub mod dns;
+mod endpoint;
 pub mod http;
 pub mod ping;
 pub mod ps;
 pub mod rogue;
+pub mod stranger;
+pub mod swarm;
 pub mod udp;
 
 use std::{fmt, io};

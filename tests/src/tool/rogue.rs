@@ -1,12 +1,11 @@
 //! A member that breaks the rules: it links with a node's own key and sends what an honest engine never would. For tests
 //! of what the other side drops.
 
-use std::{fs, net::IpAddr, path::Path, time::Duration};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use iroh::{
-    Endpoint, EndpointAddr, EndpointId, RelayMap, RelayMode, RelayUrl, SecretKey,
-    address_lookup::PkarrResolver,
-    endpoint::{Connection, RecvStream, SendStream, presets},
+    EndpointAddr, EndpointId,
+    endpoint::{Connection, RecvStream, SendStream},
 };
 use ray_engine::{
     mesh::wire::{LinkMessage, VERSION},
@@ -16,8 +15,10 @@ use ray_ipc::codec;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::ToolError;
-use crate::lab::plan;
+use super::{
+    ToolError,
+    endpoint::{self, endpoint_id, read_key},
+};
 
 const LINK: &[u8] = b"rayfish/link/2";
 const MESSAGE_MAX: usize = 2 * 1024 * 1024;
@@ -35,16 +36,7 @@ pub struct Report {
 /// Links with `victim` as the node whose identity key lies at `key`. `own` is that node's mesh address, `theirs` the
 /// victim's, `other` that of a third member.
 pub fn run(key: &Path, victim: &str, own: IpAddr, theirs: IpAddr, other: IpAddr) -> Result<Report, ToolError> {
-    let key: [u8; 32] = fs::read(key)
-        .map_err(super::failed(format!("reading {}", key.display())))?
-        .try_into()
-        .map_err(|_| ToolError::new("the key has not 32 bytes"))?;
-    let victim: EndpointId = victim.parse().map_err(|_| ToolError::new(format!("{victim:?} is no endpoint id")))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(super::failed("starting"))?;
+    let (key, victim, runtime) = (read_key(key)?, endpoint_id(victim)?, endpoint::runtime()?);
     let wrongs = wrongs(own, theirs, other)?;
     runtime.block_on(async { timeout(TIMEOUT, link_and_send(key, victim, wrongs)).await }).map_err(|_| late())?
 }
@@ -89,17 +81,7 @@ fn wrongs(own: IpAddr, theirs: IpAddr, other: IpAddr) -> Result<Vec<Wrong>, Tool
 
 async fn link_and_send(key: [u8; 32], victim: EndpointId, wrongs: Vec<Wrong>) -> Result<Report, ToolError> {
     let broken = |what: &'static str| move |error: &dyn std::fmt::Display| ToolError::new(format!("{what}: {error}"));
-    let pkarr = format!("http://{}/pkarr", plan::infra_socket(plan::PKARR_PORT));
-    let relay = format!("http://{}", plan::infra_socket(plan::RELAY_PORT));
-    let discovery: RelayUrl = pkarr.parse().map_err(|_| ToolError::new("the lab's discovery URL"))?;
-    let relays = RelayMap::try_from_iter([relay.as_str()]).map_err(|_| ToolError::new("the lab's relay URL"))?;
-    let endpoint = Endpoint::builder(presets::Minimal)
-        .secret_key(SecretKey::from_bytes(&key))
-        .relay_mode(RelayMode::Custom(relays))
-        .address_lookup(PkarrResolver::builder(discovery.into()))
-        .bind()
-        .await
-        .map_err(|error| broken("binding")(&error))?;
+    let endpoint = endpoint::bind(key).await?;
     let connection =
         endpoint.connect(EndpointAddr::new(victim), LINK).await.map_err(|error| broken("linking")(&error))?;
     let sent = break_rules(&connection, wrongs).await.map_err(|error| match connection.close_reason() {
