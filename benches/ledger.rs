@@ -6,7 +6,11 @@ use std::{hint::black_box, process::ExitCode, time::Instant};
 use ray_benches::allocations::{Counting, bytes_held_by};
 use ray_engine::{
     ident::{Hostname, PeerId, UnixTime},
-    ledger::{Action, Invite, Ledger, SigningKey, VerifiedEntry, epoch::{EpochKey, seal}, verify},
+    ledger::{
+        Action, Invite, Ledger, SigningKey, VerifiedEntry,
+        epoch::{EpochKey, seal},
+        verify,
+    },
 };
 
 #[global_allocator]
@@ -85,7 +89,9 @@ fn history(members: u32) -> Option<Vec<VerifiedEntry>> {
 }
 
 fn cost(entries: &[VerifiedEntry]) -> Cost {
-    let Some(first) = entries.first() else { return Cost { entries: 0, fold: 0.0, bundle: 0.0, bundle_bytes: 0, memory: 0 } };
+    let Some(first) = entries.first() else {
+        return Cost { entries: 0, fold: 0.0, bundle: 0.0, bundle_bytes: 0, memory: 0 };
+    };
     let fold = || {
         let mut ledger = Ledger::empty(first.room());
         for entry in entries {

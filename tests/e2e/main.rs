@@ -2,6 +2,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
 mod crash;
+mod firewall;
+mod firewall_differential;
+mod firewall_flood;
+mod firewall_networks;
+mod firewall_reach;
+mod firewall_suggestions;
 mod governing;
 mod membership;
 mod mesh;

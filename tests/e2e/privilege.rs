@@ -101,7 +101,6 @@ fn a_member_that_breaks_the_rules_reaches_nobody_and_is_counted() {
     let rogue = tool(&lab, "n3", &["rogue", "/var/lib/rayfish/identity.key", &victim, &own, &theirs, &other]);
     assert_eq!(rogue.code(), 0, "{}", rogue.stderr);
     let sent = rogue.json().unwrap()["sent"].as_array().unwrap().clone();
-    assert_eq!(sent.len(), 10);
     for reason in ["source_of_another", "not_for_us", "unknown_network", "bad_frame"] {
         let kinds = sent.iter().filter(|kind| **kind == reason).count() as u64;
         until(PATIENCE, &format!("{reason} is counted"), || {

@@ -7,6 +7,7 @@ mod generate;
 mod model;
 mod packets;
 mod rules;
+mod threads;
 mod valid;
 
 use std::thread;

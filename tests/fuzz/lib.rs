@@ -3,6 +3,7 @@
 //! `tests/fuzz/run` feeds them by libFuzzer; `cargo test` feeds them their stored corpora, so that an input that once
 //! broke something is tried on every run.
 
+mod firewall;
 mod ledger;
 mod network;
 mod publish;
@@ -18,14 +19,15 @@ pub struct Target {
     pub samples: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "entry", run: ledger::entry, samples: ledger::entry_samples },
     Target { name: "invite", run: ledger::invite, samples: ledger::invite_samples },
     Target { name: "bundle", run: publish::bundle, samples: publish::bundle_samples },
     Target { name: "record", run: publish::record, samples: publish::record_samples },
     Target { name: "message", run: network::message, samples: network::message_samples },
     Target { name: "frame", run: network::frame, samples: network::frame_samples },
-    Target { name: "packet", run: network::packet, samples: network::packet_samples },
+    Target { name: "packet", run: firewall::packet, samples: firewall::packet_samples },
+    Target { name: "rule", run: firewall::rule, samples: firewall::rule_samples },
     Target { name: "dns", run: network::dns, samples: network::dns_samples },
 ];
 

@@ -7,14 +7,14 @@ use ray_engine::{
         frame::Unpacker,
         wire::{LinkMessage, MESSAGE_MAX},
     },
-    packet,
 };
 use ray_ipc::codec;
 
 /// What a peer says on the stream of a link.
 pub(crate) fn message(bytes: &[u8]) {
     let Ok(message) = codec::decode::<MESSAGE_MAX, LinkMessage>(bytes) else { return };
-    let again = codec::encode::<MESSAGE_MAX, _>(&message).unwrap_or_else(|e| panic!("a decoded message is refused: {e}"));
+    let again =
+        codec::encode::<MESSAGE_MAX, _>(&message).unwrap_or_else(|e| panic!("a decoded message is refused: {e}"));
     assert_eq!(again, bytes, "a message has one encoding");
 }
 
@@ -27,18 +27,6 @@ pub(crate) fn message_samples() -> Vec<Vec<u8>> {
         LinkMessage::Entries { room, entries: vec![vec![1; 100], vec![2; 7]], more: true },
     ];
     messages.iter().filter_map(|message| codec::encode::<MESSAGE_MAX, _>(message).ok()).collect()
-}
-
-pub(crate) fn packet(bytes: &[u8]) {
-    let Ok(parsed) = packet::parse(bytes) else { return };
-    assert!(parsed.transport().len() <= bytes.len());
-}
-
-pub(crate) fn packet_samples() -> Vec<Vec<u8>> {
-    let mut v4 = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 100, 64, 0, 1, 100, 64, 0, 2, 0, 9, 0, 9, 0, 8, 0, 0];
-    let sum = packet::checksum::of(v4.get(..20).unwrap_or_default()).to_be_bytes();
-    v4.splice(10..12, sum);
-    vec![v4]
 }
 
 pub(crate) fn frame(bytes: &[u8]) {

@@ -53,18 +53,23 @@ const HELPER_CRATES_MAX: usize = 20;
 
 /// Crates that Linux builds hold in two versions, all because of crates that we do not choose. One more is a reason to
 /// align a version; one less is a reason to shorten this list.
-const DUPLICATES: [(&str, &str); 11] = [
+const DUPLICATES: [(&str, &str); 16] = [
+    ("aead", "QUIC's own cipher and ours are of two generations"),
     ("base64", "relay server's certificate client"),
+    ("cipher", "QUIC's own cipher and ours are of two generations"),
     ("cpufeatures", "two generations of the hash traits"),
     ("crypto-common", "two generations of the hash traits"),
     ("getrandom", "ring, tempfile and rand each move at their own pace"),
     ("hashbrown", "relay server's rate limiter"),
+    ("inout", "QUIC's own cipher and ours are of two generations"),
     ("netlink-packet-core", "two releases of netdev in iroh's tree"),
     ("netlink-packet-route", "two releases of netdev in iroh's tree"),
     ("netlink-sys", "two releases of netdev in iroh's tree"),
     ("pem", "relay server's certificate client"),
+    ("spin", "channels of the DHT's client and of the blob store"),
     ("syn", "derive macros in transition"),
     ("synstructure", "derive macros in transition"),
+    ("universal-hash", "QUIC's own cipher and ours are of two generations"),
 ];
 
 /// The identity of the public registry, whichever mirror serves it. In two halves, as no file names a registry.

@@ -12,9 +12,9 @@ const HELPER: &str = "ray-helper/src/";
 const LAYERS: [&[&str]; 8] = [
     &["ident"],
     &["packet", "ledger", "dns"],
-    &["route"],
+    &["route", "firewall", "sync"],
     &["plane"],
-    &["tun", "mesh", "store", "host", "config", "probe"],
+    &["tun", "mesh", "publish", "store", "host", "config", "probe", "feed"],
     &["forward", "service"],
     &["control"],
     &["engine"],

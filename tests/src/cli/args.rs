@@ -7,7 +7,10 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{lab::Process, tool::dns::Kind};
+use crate::{
+    lab::Process,
+    tool::{dns::Kind, reach::Cell},
+};
 
 pub(super) const DEFAULT_NAME: &str = "default";
 
@@ -183,6 +186,9 @@ pub(super) enum Tool {
         /// Who resolves the name in it
         #[arg(long)]
         dns: Option<IpAddr>,
+        /// Give an address up after so long
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
     },
     /// Ask a DNS server for records, one a line
     Resolve {
@@ -195,9 +201,41 @@ pub(super) enum Tool {
     /// Send one datagram; prints the error's name when the kernel refuses
     UdpSend { target: SocketAddr },
     /// Read one connection to its end and report
-    TcpSink { address: SocketAddr },
+    TcpSink {
+        address: SocketAddr,
+        /// Bytes to send when the sender has closed
+        #[arg(long, default_value_t = 0)]
+        answer: u64,
+    },
     /// Send bytes to a tcp-sink and report
-    TcpSend { target: SocketAddr, bytes: u64 },
+    TcpSend {
+        target: SocketAddr,
+        bytes: u64,
+        /// Bytes that the sink sends when we have closed
+        #[arg(long, default_value_t = 0)]
+        answer: u64,
+    },
+    /// Keep a connection to a reach-serve busy; prints how often it answered, at last the error that ended it
+    TcpHold { target: SocketAddr },
+    /// Send one datagram in each of many flows
+    UdpFlood {
+        target: IpAddr,
+        /// A UDP port of a reach-serve there
+        echo: u16,
+        flows: u32,
+    },
+    /// Echo on these ports of TCP and UDP
+    ReachServe {
+        #[arg(required = true)]
+        ports: Vec<u16>,
+    },
+    /// Ask which of tcp/ADDRESS:PORT, udp/ADDRESS:PORT and icmp/ADDRESS answer; one JSON object
+    Reach {
+        #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
+        deadline: f64,
+        #[arg(required = true)]
+        cells: Vec<Cell>,
+    },
     /// Link as the member whose key this is and send what has to be dropped, to test the other side
     Rogue {
         key: PathBuf,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     lab::LabError,
-    tool::{ToolError, blob, bulk, dns, http, ping, ps, rogue, stranger, swarm, udp},
+    tool::{ToolError, blob, bulk, dns, flood, hold, http, ping, ps, reach, rogue, stranger, swarm, udp},
 };
 
 /// How long one echo may take.
@@ -28,7 +28,10 @@ pub(super) fn run(tool: Tool) -> u8 {
             Ok(u8::from(report.received == 0))
         }),
         Tool::HttpServe { address } => shown(http::serve(address), |()| Ok(0)),
-        Tool::HttpGet { url, dns } => shown(http::get(&url, dns), |body| print(body.trim_end()).map(|()| 0)),
+        Tool::HttpGet { url, dns, timeout } => {
+            let timeout = timeout.map_or(http::TIMEOUT, Duration::from_secs);
+            shown(http::get(&url, dns, timeout), |body| print(body.trim_end()).map(|()| 0))
+        }
         Tool::Resolve { name, kind, dns } => shown(dns::resolve(&name, kind, dns), |answer| {
             answer.records.iter().try_for_each(|record| print(record))?;
             if answer.rcode != RCODE::NoError {
@@ -40,11 +43,25 @@ pub(super) fn run(tool: Tool) -> u8 {
             Ok(()) => said("sent", 0),
             Err(name) => said(&name, 1),
         },
-        Tool::TcpSink { address } => {
+        Tool::TcpSink { address, answer } => {
             let listening = || note(&format!("listening on {address}"));
-            shown(bulk::sink(address, listening), |report| print_json(report).map(|()| 0))
+            shown(bulk::sink(address, answer, listening), |report| print_json(report).map(|()| 0))
         }
-        Tool::TcpSend { target, bytes } => shown(bulk::send(target, bytes), |report| print_json(report).map(|()| 0)),
+        Tool::TcpSend { target, bytes, answer } => {
+            shown(bulk::send(target, bytes, answer), |report| print_json(report).map(|()| 0))
+        }
+        // Whoever stops reading has seen enough.
+        Tool::TcpHold { target } => {
+            shown(hold::hold(target, |count| drop(print(&count.to_string()))), |ended| print(ended).map(|()| 1))
+        }
+        Tool::UdpFlood { target, echo, flows } => {
+            shown(flood::flood(target, echo, flows), |report| print_json(report).map(|()| 0))
+        }
+        Tool::ReachServe { ports } => shown(reach::serve(&ports, || drop(print("listening"))), |()| Ok(0)),
+        Tool::Reach { deadline, cells } => match Duration::try_from_secs_f64(deadline) {
+            Ok(deadline) => shown(reach::ask(&cells, deadline), |report| print_json(report).map(|()| 0)),
+            Err(_) => said("the deadline is no time", 2),
+        },
         Tool::Rogue { key, victim, own, theirs, other } => {
             shown(rogue::run(&key, &victim, own, theirs, other), |report| print_json(report).map(|()| 0))
         }

@@ -24,28 +24,29 @@ pub struct Report {
     pub mbit_per_s: f64,
 }
 
-/// Takes one connection, reads it to its end, and answers with the number of bytes.
-pub fn sink(address: SocketAddr, listening: impl FnOnce()) -> Result<Report, ToolError> {
+/// Takes one connection, reads it to its end, and answers with `answer` bytes and the number of those that came.
+pub fn sink(address: SocketAddr, answer: u64, listening: impl FnOnce()) -> Result<Report, ToolError> {
     let listener = TcpListener::bind(address).map_err(failed(format!("listening on {address}")))?;
     listening();
     let (stream, _) = listener.accept().map_err(failed("waiting for a sender"))?;
     let started = Instant::now();
-    let bytes = drain(&stream).map_err(failed("reading from the sender"))?;
+    let bytes = drain(&stream, answer).map_err(failed("hearing and answering the sender"))?;
     Ok(report(bytes, started.elapsed()))
 }
 
-/// Sends `bytes` and waits until the other end has counted them all.
-pub fn send(target: SocketAddr, bytes: u64) -> Result<Report, ToolError> {
+/// Sends `bytes`, closes that direction, and waits for `answer` bytes and for the other end's count.
+pub fn send(target: SocketAddr, bytes: u64, answer: u64) -> Result<Report, ToolError> {
     let started = Instant::now();
-    let counted = fill(target, bytes).map_err(failed(format!("sending to {target}")))?;
+    let counted = fill(target, bytes, answer).map_err(failed(format!("sending to {target}")))?;
     if counted == bytes {
         return Ok(report(bytes, started.elapsed()));
     }
     Err(ToolError::new(format!("{target} counted {counted} of {bytes} bytes")))
 }
 
-fn drain(mut stream: &TcpStream) -> io::Result<u64> {
+fn drain(mut stream: &TcpStream, answer: u64) -> io::Result<u64> {
     stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
+    stream.set_write_timeout(Some(IDLE_TIMEOUT))?;
     let mut chunk = vec![0; CHUNK_LEN];
     let mut total = 0;
     loop {
@@ -54,16 +55,20 @@ fn drain(mut stream: &TcpStream) -> io::Result<u64> {
             len => total += len as u64,
         }
     }
+    io::copy(&mut io::repeat(0x61).take(answer), &mut stream)?;
     stream.write_all(&total.to_be_bytes())?;
     Ok(total)
 }
 
-fn fill(target: SocketAddr, bytes: u64) -> io::Result<u64> {
+fn fill(target: SocketAddr, bytes: u64, answer: u64) -> io::Result<u64> {
     let mut stream = TcpStream::connect_timeout(&target, CONNECT_TIMEOUT)?;
     stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
     stream.set_write_timeout(Some(IDLE_TIMEOUT))?;
     io::copy(&mut io::repeat(0x72).take(bytes), &mut stream)?;
     stream.shutdown(Shutdown::Write)?;
+    if io::copy(&mut (&stream).take(answer), &mut io::sink())? < answer {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     let mut count = [0; 8];
     stream.read_exact(&mut count)?;
     Ok(u64::from_be_bytes(count))

@@ -10,7 +10,7 @@ use std::{
 
 use super::{ToolError, dns, failed};
 
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest request head that is read.
 const HEAD_LEN_MAX: u64 = 8 * 1024;
 /// Longest answer that is kept.
@@ -27,8 +27,9 @@ pub fn serve(address: SocketAddr) -> Result<(), ToolError> {
     Ok(())
 }
 
-/// Gets an `http://` URL; a host name is asked of `server`. The body, when the status is 200.
-pub fn get(url: &str, server: Option<IpAddr>) -> Result<String, ToolError> {
+/// Gets an `http://` URL; a host name is asked of `server`. The body, when the status is 200. An address that does not
+/// answer within `timeout` is given up.
+pub fn get(url: &str, server: Option<IpAddr>, timeout: Duration) -> Result<String, ToolError> {
     let (host, port, path) = split(url)?;
     let addresses = match (host.parse::<IpAddr>(), server) {
         (Ok(address), _) => vec![address],
@@ -37,7 +38,7 @@ pub fn get(url: &str, server: Option<IpAddr>) -> Result<String, ToolError> {
     };
     let mut last = ToolError::new(format!("{host} has no address"));
     for address in addresses {
-        match fetch(SocketAddr::new(address, port), &host, &path) {
+        match fetch(SocketAddr::new(address, port), &host, &path, timeout) {
             Ok(response) => return body_of(&response),
             Err(error) => last = failed(format!("getting {url} from {address}"))(error),
         }
@@ -70,9 +71,9 @@ fn split(url: &str) -> Result<(String, u16, String), ToolError> {
     if host.is_empty() { Err(malformed()) } else { Ok((host.to_owned(), port, path)) }
 }
 
-fn fetch(address: SocketAddr, host: &str, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
+fn fetch(address: SocketAddr, host: &str, path: &str, timeout: Duration) -> io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
     let mut response = String::new();
     stream.take(BODY_LEN_MAX).read_to_string(&mut response)?;
@@ -120,6 +121,6 @@ mod tests {
 
     #[test]
     fn refuses_a_name_without_a_resolver() {
-        assert!(get("http://n2.home.ray/", None).is_err());
+        assert!(get("http://n2.home.ray/", None, TIMEOUT).is_err());
     }
 }

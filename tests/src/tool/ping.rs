@@ -132,7 +132,7 @@ fn identifier() -> u16 {
     u16::try_from(process::id() & 0xffff).unwrap_or_default()
 }
 
-fn checksum(bytes: &[u8]) -> u16 {
+pub(super) fn checksum(bytes: &[u8]) -> u16 {
     let mut sum: u32 =
         bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | pair.get(1).map_or(0, |b| u32::from(*b))).sum();
     while sum > 0xffff {

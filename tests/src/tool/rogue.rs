@@ -1,20 +1,20 @@
 //! A member that breaks the rules: it links with a node's own key and sends what an honest engine never would. For tests
 //! of what the other side drops.
 
+mod wrongs;
+
 use std::{net::IpAddr, path::Path, time::Duration};
 
 use iroh::{
     EndpointAddr, EndpointId,
     endpoint::{Connection, RecvStream, SendStream},
 };
-use ray_engine::{
-    mesh::wire::{LinkMessage, VERSION},
-    packet::udp,
-};
+use ray_engine::mesh::wire::{LinkMessage, VERSION};
 use ray_ipc::codec;
 use serde::Serialize;
 use tokio::time::timeout;
 
+use self::wrongs::{Kind, Wrong, wrongs};
 use super::{
     ToolError,
     endpoint::{self, endpoint_id, read_key},
@@ -39,44 +39,6 @@ pub fn run(key: &Path, victim: &str, own: IpAddr, theirs: IpAddr, other: IpAddr)
     let (key, victim, runtime) = (read_key(key)?, endpoint_id(victim)?, endpoint::runtime()?);
     let wrongs = wrongs(own, theirs, other)?;
     runtime.block_on(async { timeout(TIMEOUT, link_and_send(key, victim, wrongs)).await }).map_err(|_| late())?
-}
-
-/// A packet or a frame, and why it has to be dropped.
-struct Wrong {
-    reason: &'static str,
-    bytes: Vec<u8>,
-    kind: Kind,
-}
-
-enum Kind {
-    /// A packet to put into a frame with the handle that the victim gave.
-    Packet,
-    /// A packet to put into a frame with a handle that nobody gave.
-    ForeignHandle,
-    /// A whole datagram.
-    Datagram,
-}
-
-fn wrongs(own: IpAddr, theirs: IpAddr, other: IpAddr) -> Result<Vec<Wrong>, ToolError> {
-    let packet = |from: IpAddr, to: IpAddr| {
-        udp::build((from, 7).into(), (to, 9).into(), b"rogue")
-            .ok_or_else(|| ToolError::new("addresses of two families"))
-    };
-    let outside: IpAddr = IpAddr::from([8, 8, 8, 8]);
-    let lan: IpAddr = IpAddr::from([10, 77, 0, 1]);
-    let loopback: IpAddr = IpAddr::from([127, 0, 0, 1]);
-    let metadata: IpAddr = IpAddr::from([169, 254, 169, 254]);
-    let mut list = vec![
-        Wrong { reason: "source_of_another", bytes: packet(other, theirs)?, kind: Kind::Packet },
-        Wrong { reason: "source_of_another", bytes: packet(theirs, theirs)?, kind: Kind::Packet },
-        Wrong { reason: "source_of_another", bytes: packet(outside, theirs)?, kind: Kind::Packet },
-        Wrong { reason: "unknown_network", bytes: packet(own, theirs)?, kind: Kind::ForeignHandle },
-        Wrong { reason: "bad_frame", bytes: b"\xff\0\0no frame".to_vec(), kind: Kind::Datagram },
-    ];
-    for destination in [other, outside, lan, loopback, metadata] {
-        list.push(Wrong { reason: "not_for_us", bytes: packet(own, destination)?, kind: Kind::Packet });
-    }
-    Ok(list)
 }
 
 async fn link_and_send(key: [u8; 32], victim: EndpointId, wrongs: Vec<Wrong>) -> Result<Report, ToolError> {
@@ -105,7 +67,8 @@ async fn break_rules(connection: &Connection, wrongs: Vec<Wrong>) -> Result<Vec<
     for wrong in wrongs {
         let datagram = match wrong.kind {
             Kind::Packet => frame(handle, &wrong.bytes),
-            Kind::ForeignHandle => frame(handle.wrapping_add(1000), &wrong.bytes),
+            Kind::NextHandle => frame(handle.wrapping_add(1), &wrong.bytes),
+            Kind::NoHandle => frame(handle.wrapping_add(1000), &wrong.bytes),
             Kind::Datagram => wrong.bytes,
         };
         for _ in 0..COPIES {

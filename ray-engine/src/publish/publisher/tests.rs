@@ -1,3 +1,5 @@
+//! When a network is published and looked up, and how failures slow that down.
+
 use super::*;
 
 const MINUTE: Millis = 60_000;

@@ -1,3 +1,5 @@
+//! Records written, read, and everything that is no record.
+
 use super::*;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);

@@ -1,3 +1,5 @@
+//! What histories read like.
+
 use super::*;
 use crate::{
     ident::{Hostname, PeerId, UnixTime},

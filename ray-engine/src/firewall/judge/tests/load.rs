@@ -1,4 +1,4 @@
-//! Floods, threads, and how many answers there are.
+//! Floods, and how many answers there are.
 
 use super::*;
 use crate::firewall::limits::{FLOWS_MAX, PEER_FLOWS_MAX};
@@ -42,28 +42,6 @@ fn when_the_table_is_full_the_greatest_pays() {
     assert_eq!(lab.firewall.flows_of(&small.peer), 1);
     let counts: Vec<usize> = (1..=5u8).map(|peer| lab.firewall.flows_of(&PeerId([peer; 32]))).collect();
     assert!(counts.iter().all(|count| count.abs_diff(FLOWS_MAX / 5) < 2000), "{counts:?}");
-}
-
-#[test]
-fn many_threads_may_judge_at_once() {
-    let lab = Lab::new(&["in allow any"]);
-    let (firewall, rules) = (&lab.firewall, lab.rules.borrow());
-    let rules: &Ruleset = &rules;
-    std::thread::scope(|scope| {
-        for thread in 0..4u8 {
-            scope.spawn(move || {
-                for n in 0..21_000u32 {
-                    let party = Party { peer: PeerId([(n % 3) as u8 + 1; 32]), ..ALICE };
-                    let from = (ip(ALICE_V4), (n % 7000) as u16);
-                    let packet = udp::build(from.into(), (ip(OWN_V4), u16::from(thread % 2)).into(), b"").unwrap();
-                    let judged = firewall.judge(rules, &party, In, &parse(&packet).unwrap(), u64::from(n));
-                    assert_eq!(judged, Verdict::Allow);
-                }
-            });
-        }
-    });
-    let each: usize = (1..=3u8).map(|peer| firewall.flows_of(&PeerId([peer; 32]))).sum();
-    assert_eq!((each, firewall.flows()), (2 * 7000 * 3, 2 * 7000 * 3));
 }
 
 #[test]

@@ -66,10 +66,47 @@ fn whole_chains_of_forks_are_taken_when_somebody_else_builds_on_their_ends() {
     for entry in chain.iter().rev() {
         assert_eq!(ledger.insert(entry.clone()), Inserted::Pending);
     }
-    assert_eq!(ledger.pending_len(), chain.len());
+    assert_eq!((ledger.len(), ledger.pending_len()), (4, 0), "kept aside");
     let Inserted::New { entries } = ledger.insert(names) else { panic!("it stands") };
     assert_eq!(entries.len(), chain.len() + 1);
     assert_eq!((ledger.pending_len(), ledger.wanted()), (0, Vec::new()));
+}
+
+#[test]
+fn whoever_builds_on_what_a_forker_built_on_a_third_one_builds_on_that_too() {
+    let (ledger, forks) = forked(3);
+    let mut other = two();
+    take(&mut other, &forks[2]);
+    let next = force(&other, &bob(), rename(&bob(), "next"), &other.heads());
+    take(&mut other, &next);
+    let last = force(&other, &bob(), rename(&bob(), "last"), &other.heads());
+    take(&mut other, &last);
+    let names = other.author(&alice(), admit(&dave(), "dave"), NOW).unwrap();
+    assert_eq!(names.parents(), [last.id()]);
+    let expected = [&forks[2], &next, &last, &names].map(|entry| entry.id());
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let mut ledger = ledger.clone();
+        let mut inserted: Vec<Inserted> =
+            order.map(|number| ledger.insert([&next, &last, &names][number].clone())).to_vec();
+        assert_eq!(inserted.pop(), Some(Inserted::New { entries: expected.to_vec() }), "{order:?}");
+        assert_eq!(inserted, [Inserted::Pending, Inserted::Pending], "{order:?}");
+        assert_eq!(ledger.pending_len(), 0);
+    }
+}
+
+#[test]
+fn the_word_of_somebody_whose_seat_comes_later_is_heard_then() {
+    let (mut ledger, forks) = forked(3);
+    let mut other = two();
+    let seat = other.author(&alice(), admit(&dave(), "dave"), NOW).unwrap();
+    take(&mut other, &seat);
+    take(&mut other, &forks[2]);
+    let word = other.author(&dave(), rename(&dave(), "web"), NOW).unwrap();
+    assert_eq!(ledger.insert(word.clone()), Inserted::Pending);
+    assert_eq!(ledger.insert(word.clone()), Inserted::Pending);
+    let entries = [&seat, &forks[2], &word].map(|entry| entry.id());
+    assert_eq!(ledger.insert(seat), Inserted::New { entries: entries.to_vec() });
+    assert_eq!((ledger.insert(word), ledger.pending_len()), (Inserted::Known, 0));
 }
 
 #[test]
