@@ -8,6 +8,7 @@ mod firewall_flood;
 mod firewall_networks;
 mod firewall_reach;
 mod firewall_suggestions;
+mod former;
 mod governing;
 mod membership;
 mod mesh;
