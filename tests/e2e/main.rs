@@ -10,6 +10,7 @@ mod firewall_networks;
 mod firewall_reach;
 mod firewall_rules;
 mod firewall_suggestions;
+mod former;
 mod governing;
 mod membership;
 mod mesh;

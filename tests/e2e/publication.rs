@@ -34,6 +34,8 @@ fn a_stranger_with_the_room_id_hears_what_a_wrong_guess_hears() {
         "made-up invite, wrong room",
         "known invite without its secret, right room",
         "known invite without its secret, wrong room",
+        "hand in, right room",
+        "hand in, wrong room",
     ] {
         assert_eq!(&answers[question], wrong, "{question}: {answers}");
     }

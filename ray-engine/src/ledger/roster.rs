@@ -159,6 +159,11 @@ impl Roster {
         self.get(peer).is_some()
     }
 
+    /// As [`Self::is_member`], and where the network was dissolved whether the node had a seat to the end.
+    pub fn has_seat(&self, peer: &PeerId) -> bool {
+        self.seats.get(peer).is_some()
+    }
+
     pub fn is_coordinator(&self, peer: &PeerId) -> bool {
         self.get(peer).is_some_and(|member| member.coordinator)
     }

@@ -250,6 +250,9 @@ impl Mesh {
                 ended = conversation => ended,
                 () = link.closed() => Ok(()),
             };
+            if link.was_turned_away() && events.send(MeshEvent::TurnedAway(link.peer())).await.is_err() {
+                tracing::debug!("turned away while the engine shuts down");
+            }
             match ended {
                 Ok(()) => link.close(close::DONE, "done"),
                 Err(error @ MeshError::Violation(_)) => {

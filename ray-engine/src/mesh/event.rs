@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::{Link, wire::LinkMessage};
 use crate::{
     ident::{Hostname, PeerId, RoomId},
-    ledger::EntryId,
+    ledger::{EntryId, Ledger, VerifiedEntry},
 };
 
 #[derive(Debug)]
@@ -23,6 +23,17 @@ pub enum MeshEvent {
     /// A stranger that was offered the ledger says that it enters. The answer: the entry that seats it, after all that
     /// the ledger did not have when it was offered.
     JoinEntered { peer: PeerId, room: RoomId, entering: Entering, reply: oneshot::Sender<Result<Seating, JoinRefusal>> },
+    /// A peer that is dialled closed the link: we are on no roster of its.
+    TurnedAway(PeerId),
+    /// Somebody says that it is a former member and knows something. The answer: a copy of the ledger to try it on.
+    HandInAsked { peer: PeerId, room: RoomId, reply: oneshot::Sender<Result<Box<Ledger>, JoinRefusal>> },
+    /// What a former member handed in makes it a member again. The answer: that it is one now.
+    HandedIn {
+        peer: PeerId,
+        room: RoomId,
+        entries: Vec<VerifiedEntry>,
+        reply: oneshot::Sender<Result<(), JoinRefusal>>,
+    },
 }
 
 /// Room in memory that a message takes until it is dealt with; dropping it lets the peer send more.

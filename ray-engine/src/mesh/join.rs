@@ -10,6 +10,8 @@
 //!                                                ◀──   Seated { entries }
 //! ```
 //!
+//! A former member hands in what it knows on the same stream; see [`super::handin`].
+//!
 //! A joiner that finds itself on the offered roster is a member already and stops there. Any step may be answered by
 //! `Refused`, and where a coordinator has to decide first by `Waiting`. The invite's secret never crosses.
 
@@ -22,7 +24,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{By, Door, Entering, JoinRefusal, Mesh, MeshError, MeshEvent, Seating, Ticket, alpn, close, stream};
+use super::{
+    By, Door, Entering, JoinRefusal, Mesh, MeshError, MeshEvent, Seating, Ticket, alpn, close, handin, stream,
+};
 use crate::{
     ident::{Hostname, PeerId, RoomId},
     ledger::{
@@ -37,29 +41,36 @@ const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 const SERVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Ledgers that are copied out to strangers at once; each may be several megabytes.
 const OFFERS_MAX: usize = 8;
+/// Former members that are heard at once: each costs a trial of the whole ledger.
+const HEARINGS_MAX: usize = 4;
 /// The entry by which the joiner left earlier, and its words.
-const ASK_MAX: usize = ENTRY_BYTES_MAX + 512;
-const ANSWER_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 128;
+pub(super) const ASK_MAX: usize = ENTRY_BYTES_MAX + 512;
+pub(super) const ANSWER_MAX: usize = ANSWER_ENTRIES_MAX * (ENTRY_BYTES_MAX + 8) + 128;
 
 #[derive(Debug, Encode, Decode)]
-enum JoinRequest {
+pub(super) enum JoinRequest {
     Ask { room: [u8; 32], by: Ground },
     Redeem { leave: Option<Vec<u8>>, hostname: String, after: Option<[u8; 32]>, proof: [u8; 64] },
     Enter { leave: Option<Vec<u8>>, hostname: String, after: Option<[u8; 32]>, consent: [u8; 64] },
+    Entries { entries: Vec<Vec<u8>>, more: bool },
 }
 
 #[derive(Debug, Encode, Decode)]
-enum Ground {
+pub(super) enum Ground {
     Invite { invite: [u8; 32], proof: [u8; 64] },
     Knock { hostname: String, after: Option<[u8; 32]>, consent: [u8; 64] },
+    HandIn { heads: Vec<[u8; 32]> },
 }
 
 #[derive(Debug, Encode, Decode)]
-enum JoinAnswer {
+pub(super) enum JoinAnswer {
     Offer { room: [u8; 32], entries: Vec<Vec<u8>>, more: bool },
     Waiting,
     Refused(JoinRefusal),
     Seated { entries: Vec<Vec<u8>> },
+    Want { have: Vec<[u8; 32]>, ids: Vec<[u8; 32]> },
+    Member,
+    Out { entries: Vec<Vec<u8>>, more: bool },
 }
 
 /// What a member answers to a stranger that asks.
@@ -100,6 +111,9 @@ pub async fn ask(mesh: &Mesh, peer: PeerId, room: RoomId, by: By) -> Result<Aske
             JoinAnswer::Waiting => return Ok(Asked::Waiting),
             JoinAnswer::Refused(refusal) => return Err(MeshError::Refused(refusal)),
             JoinAnswer::Seated { .. } => return Err(MeshError::Violation("seated before entering")),
+            JoinAnswer::Want { .. } | JoinAnswer::Member | JoinAnswer::Out { .. } => {
+                return Err(MeshError::Violation("an answer to who hands in"));
+            }
         }
     }
 }
@@ -121,6 +135,9 @@ impl Offer {
             JoinAnswer::Waiting => Ok(Seating::Waiting),
             JoinAnswer::Refused(refusal) => Err(MeshError::Refused(refusal)),
             JoinAnswer::Offer { .. } => Err(MeshError::Violation("a second offer")),
+            JoinAnswer::Want { .. } | JoinAnswer::Member | JoinAnswer::Out { .. } => {
+                Err(MeshError::Violation("an answer to who hands in"))
+            }
         }
     }
 
@@ -135,11 +152,13 @@ impl Offer {
 pub(super) struct Reception {
     events: mpsc::Sender<MeshEvent>,
     offers: Arc<Semaphore>,
+    pub(super) hearings: Arc<Semaphore>,
 }
 
 impl Reception {
     pub(super) fn new(events: mpsc::Sender<MeshEvent>) -> Self {
-        Self { events, offers: Arc::new(Semaphore::new(OFFERS_MAX)) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self { events, offers: places(OFFERS_MAX), hearings: places(HEARINGS_MAX) }
     }
 
     /// The member's side: serves one stranger.
@@ -166,10 +185,14 @@ impl Reception {
         let JoinRequest::Ask { room, by } = request else {
             return Err(MeshError::Violation("entering before asking"));
         };
-        let (asked, by) = (RoomId(room), by_of(by)?);
-        let invite = match &by {
-            By::Invite { invite, .. } => Some(*invite),
-            By::Knock { .. } => None,
+        let asked = RoomId(room);
+        let (by, invite) = match by {
+            Ground::Invite { invite, proof } => (By::Invite { invite, proof }, Some(invite)),
+            Ground::Knock { hostname, after, consent } => {
+                let (hostname, after) = words(&hostname, after)?;
+                (By::Knock { hostname, after, consent }, None)
+            }
+            Ground::HandIn { heads } => return handin::hear(self, &mut tx, &mut rx, peer, asked, heads).await,
         };
         let copying = self.offers.acquire().await;
         let door = self.decide(|reply| MeshEvent::JoinAsked { peer, room: asked, by, reply }).await;
@@ -194,7 +217,9 @@ impl Reception {
             (JoinRequest::Redeem { .. } | JoinRequest::Enter { .. }, _) => {
                 return Err(MeshError::Violation("entering on another ground"));
             }
-            (JoinRequest::Ask { .. }, _) => return Err(MeshError::Violation("asking twice")),
+            (JoinRequest::Ask { .. } | JoinRequest::Entries { .. }, _) => {
+                return Err(MeshError::Violation("asking twice"));
+            }
         };
         match self.decide(|reply| MeshEvent::JoinEntered { peer, room, entering, reply }).await {
             Ok(Seating::Seated(entries)) => {
@@ -205,7 +230,7 @@ impl Reception {
         }
     }
 
-    async fn decide<T>(
+    pub(super) async fn decide<T>(
         &self,
         event: impl FnOnce(oneshot::Sender<Result<T, JoinRefusal>>) -> MeshEvent,
     ) -> Result<T, JoinRefusal> {
@@ -227,7 +252,7 @@ async fn offer(tx: &mut SendStream, room: RoomId, mut entries: Vec<Vec<u8>>) -> 
     }
 }
 
-async fn refuse(tx: &mut SendStream, refusal: JoinRefusal) -> Result<(), MeshError> {
+pub(super) async fn refuse(tx: &mut SendStream, refusal: JoinRefusal) -> Result<(), MeshError> {
     stream::send::<ANSWER_MAX, _>(tx, &JoinAnswer::Refused(refusal)).await
 }
 
@@ -236,16 +261,6 @@ fn ground(by: By) -> Ground {
         By::Invite { invite, proof } => Ground::Invite { invite, proof },
         By::Knock { hostname, after, consent } => {
             Ground::Knock { hostname: hostname.to_string(), after: after.map(|id| id.0), consent }
-        }
-    }
-}
-
-fn by_of(ground: Ground) -> Result<By, MeshError> {
-    match ground {
-        Ground::Invite { invite, proof } => Ok(By::Invite { invite, proof }),
-        Ground::Knock { hostname, after, consent } => {
-            let (hostname, after) = words(&hostname, after)?;
-            Ok(By::Knock { hostname, after, consent })
         }
     }
 }
@@ -261,6 +276,7 @@ mod tests {
     use ray_ipc::codec;
 
     use super::*;
+    use crate::sync::limits::{HAVE_MAX, HEARING_HEADS_MAX, IDS_MAX};
 
     #[test]
     fn frozen_vectors() {
@@ -290,6 +306,14 @@ mod tests {
                 JoinRequest::Enter { leave: None, hostname: "bob".to_owned(), after: None, consent: [0x33; 64] },
                 format!("02000000 00 0300000000000000 626f62 00 {threes}"),
             ),
+            (
+                JoinRequest::Ask { room: [0x11; 32], by: Ground::HandIn { heads: vec![[0x22; 32]] } },
+                format!("00000000 {ones} 02000000 0100000000000000 {twos}"),
+            ),
+            (
+                JoinRequest::Entries { entries: vec![vec![9]], more: true },
+                "03000000 0100000000000000 0100000000000000 09 01".to_owned(),
+            ),
         ] {
             assert_eq!(HEXLOWER.encode(&codec::encode::<ASK_MAX, _>(&request).unwrap()), hex.replace(' ', ""));
         }
@@ -309,6 +333,15 @@ mod tests {
             (JoinAnswer::Refused(JoinRefusal::Invalid), "02000000 06000000".to_owned()),
             (JoinAnswer::Refused(JoinRefusal::NotNow), "02000000 07000000".to_owned()),
             (JoinAnswer::Seated { entries: vec![vec![9]] }, "03000000 0100000000000000 0100000000000000 09".to_owned()),
+            (
+                JoinAnswer::Want { have: vec![[0x11; 32]], ids: vec![[0x22; 32]] },
+                format!("04000000 0100000000000000 {ones} 0100000000000000 {twos}"),
+            ),
+            (JoinAnswer::Member, "05000000".to_owned()),
+            (
+                JoinAnswer::Out { entries: vec![vec![9]], more: false },
+                "06000000 0100000000000000 0100000000000000 09 00".to_owned(),
+            ),
         ] {
             let bytes = codec::encode::<ANSWER_MAX, _>(&answer).unwrap();
             assert_eq!(HEXLOWER.encode(&bytes), hex.replace(' ', ""), "{answer:?}");
@@ -324,6 +357,11 @@ mod tests {
             proof: [0xff; 64],
         };
         assert!(codec::encode::<ASK_MAX, _>(&request).is_ok());
+        let request =
+            JoinRequest::Ask { room: [0xff; 32], by: Ground::HandIn { heads: vec![[0xff; 32]; HEARING_HEADS_MAX] } };
+        assert!(codec::encode::<ASK_MAX, _>(&request).is_ok());
+        let (have, ids) = (vec![[0xff; 32]; HAVE_MAX], vec![[0xff; 32]; IDS_MAX]);
+        assert!(codec::encode::<ANSWER_MAX, _>(&JoinAnswer::Want { have, ids }).is_ok());
         let entries = vec![vec![0xff; ENTRY_BYTES_MAX]; ANSWER_ENTRIES_MAX];
         assert!(codec::encode::<ANSWER_MAX, _>(&JoinAnswer::Offer { room: [0; 32], entries, more: true }).is_ok());
     }

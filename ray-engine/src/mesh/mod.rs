@@ -14,6 +14,7 @@ mod error;
 mod event;
 pub mod frame;
 mod gate;
+pub mod handin;
 pub mod join;
 mod link;
 mod links;

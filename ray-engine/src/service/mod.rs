@@ -9,10 +9,12 @@ mod applicant;
 mod apply;
 mod bucket;
 mod create;
+mod doubts;
 mod duties;
 mod ephemeral;
 mod failure;
 mod firewall;
+mod former;
 mod hostname;
 mod invite;
 mod invites;
@@ -49,6 +51,7 @@ use tokio::{sync::mpsc, time::sleep_until};
 use self::{
     bucket::Buckets,
     firewall::{Firewall, Naming},
+    former::{HEARINGS, HandedIn},
     join::{Joined, Petitions, Waiting, Waits},
     network::{Network, Standing},
     publication::{Found, PublicationState},
@@ -133,6 +136,8 @@ enum Command {
         target: RoomId,
         why: String,
     },
+    /// A member that turned this node away was asked why.
+    HandedIn(HandedIn),
     /// A publication has ended.
     Published {
         room: RoomId,
@@ -201,6 +206,7 @@ struct Core {
     announced: HashMap<PeerId, AnnouncedNetworks>,
     key_wants: Buckets,
     hearsay: Buckets,
+    hearings: Buckets,
     /// Peers that said that they have no IPv4 address in the mesh.
     ipv6_only_peers: BTreeSet<PeerId>,
     last_seen: HashMap<PeerId, Instant>,
@@ -243,6 +249,7 @@ impl Core {
             announced: HashMap::new(),
             key_wants: Buckets::new(KEY_WANTS.0, KEY_WANTS.1),
             hearsay: Buckets::new(HEARSAY.0, HEARSAY.1),
+            hearings: Buckets::new(HEARINGS.0, HEARINGS.1),
             ipv6_only_peers: BTreeSet::new(),
             last_seen: HashMap::new(),
             wanted_since: HashMap::new(),
@@ -282,6 +289,7 @@ impl Core {
             Command::Joined(joined) => self.finish_join(*joined).await,
             Command::Waits(waits) => self.start_waiting(waits).await,
             Command::TurnedAway { target, why } => self.end_petition(target, why),
+            Command::HandedIn(handed) => self.finish_handing_in(handed),
             Command::Published { room, outcome } => self.finish_publishing(room, outcome),
             Command::Name(naming) => self.name_party(naming),
             Command::LookedUp { room, found } => self.finish_looking(room, found),
@@ -293,7 +301,7 @@ impl Core {
         let sync = self.networks.iter().filter_map(|network| network.sync.wake_at()).min();
         let sync = sync.map(|at| self.started + Duration::from_millis(at));
         let own = [self.keys_at(), self.duties_at(), self.publication_at(), self.repair_at(), self.firewall_at()];
-        own.into_iter().chain([sync]).flatten().min()
+        own.into_iter().chain([sync, self.doubts_at()]).flatten().min()
     }
 
     fn tick(&mut self) {
@@ -314,6 +322,7 @@ impl Core {
         self.expire_rules();
         self.end_repairs();
         self.seek_keys();
+        self.settle_doubts();
         self.discharge_duties();
         self.run_publication();
         if self.dirty {
@@ -383,6 +392,11 @@ impl Core {
             }
             MeshEvent::JoinEntered { peer, room, entering, reply } => {
                 answer::decide(reply, self.seat(peer, room, entering));
+            }
+            MeshEvent::TurnedAway(peer) => self.doubt(peer, &BTreeSet::new()),
+            MeshEvent::HandInAsked { peer, room, reply } => answer::decide(reply, self.hear_former(peer, room)),
+            MeshEvent::HandedIn { peer, room, entries, reply } => {
+                answer::decide(reply, self.readmit(peer, room, entries));
             }
         }
     }

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Core, Result, duties::Duties, failure, keys::Keys, log::last_name, now, publication::Publication};
+use super::{
+    Core, Result, doubts::Doubts, duties::Duties, failure, keys::Keys, log::last_name, now, publication::Publication,
+};
 use crate::{
     ident::{NetworkName, PeerId, RoomId},
     ledger::{self, Action, EntryId, Inserted, Ledger, VerifiedEntry},
@@ -29,6 +31,7 @@ pub(super) struct Network {
     pub(super) keys: Keys,
     pub(super) knocks: Knocks,
     pub(super) duties: Duties,
+    pub(super) doubts: Doubts,
     pub(super) publication: Publication,
     pub(super) damage: Option<Damage>,
 }
@@ -181,6 +184,7 @@ impl Core {
             keys: Keys::load(&self.store, room)?,
             knocks: self.store.knocks(room)?,
             duties: Duties::load(&self.store, room)?,
+            doubts: Doubts::default(),
             publication: Publication::new(&self.store, room, self.elapsed_ms())?,
             damage,
             ledger,

@@ -240,6 +240,7 @@ impl Core {
                 self.drive(*room, Event::Heads { peer, heads: heads.clone() });
             }
         }
+        self.doubt(peer, &announced.keys().copied().collect());
         self.announced.insert(peer, announced);
         self.address(link);
         self.dirty = true;

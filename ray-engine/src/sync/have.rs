@@ -21,7 +21,7 @@ pub(super) fn choose(ledger: &Ledger, peer: &Peer, spurned: &Recent, turn: usize
     let common = peer.heads.iter().filter(|id| ledger.contains(id)).take(HAVE_COMMON_MAX);
     let refused = spurned.iter().filter(|id| known_to_peer(id)).take(HAVE_SPURNED_MAX);
     let apart = !heads.iter().all(known_to_peer);
-    let sample = if apart { sample(ledger) } else { Vec::new() };
+    let sample = if apart { sample(ledger.len(), ledger.entries()) } else { Vec::new() };
 
     let mut seen = BTreeSet::new();
     let mut chosen: Vec<EntryId> = Vec::new();
@@ -35,13 +35,13 @@ pub(super) fn choose(ledger: &Ledger, peer: &Peer, spurned: &Recent, turn: usize
 }
 
 /// Entries at the distances 1, 2, 3, 4, 6, 8, 12, 16, 24 … from the end of the order.
-fn sample(ledger: &Ledger) -> Vec<EntryId> {
-    let last = ledger.len().saturating_sub(1);
+pub(super) fn sample<'a>(len: usize, entries: impl Iterator<Item = &'a VerifiedEntry>) -> Vec<EntryId> {
+    let last = len.saturating_sub(1);
     let distances = (0..usize::BITS - 1).map(|power| 1usize << power).flat_map(|power| [power, power + power / 2]);
     let mut places: Vec<usize> = distances.take(HAVE_SAMPLE_MAX).filter_map(|back| last.checked_sub(back)).collect();
     places.sort_unstable();
     places.dedup();
     let mut places = places.into_iter().peekable();
-    let wanted = ledger.entries().enumerate().filter(|(place, _)| places.next_if_eq(place).is_some());
+    let wanted = entries.enumerate().filter(|(place, _)| places.next_if_eq(place).is_some());
     wanted.map(|(_, entry)| VerifiedEntry::id(entry)).collect()
 }

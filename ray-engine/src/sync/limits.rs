@@ -1,7 +1,9 @@
 //! Every bound of the exchange of entries, in one place, with the relations between them checked at compile time.
 
 use super::Millis;
-use crate::ledger::limits::{ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX, PENDING_ENTRIES_MAX, WANTED_MAX};
+use crate::ledger::limits::{
+    ANSWER_ENTRIES_MAX, ENTRIES_MAX, ENTRY_BYTES_MAX, PENDING_BYTES_MAX, PENDING_ENTRIES_MAX, WANTED_MAX,
+};
 
 /// Heads in one message, and heads that are remembered of a peer. A ledger has a few, and many only when very many
 /// members act in the same moment; of more than these a message names others each time.
@@ -44,6 +46,13 @@ pub const INQUIRE_DELAY: Millis = 1_000;
 /// And of each of them once in this time: nobody may have it, and then everybody is asked.
 pub const INQUIRE_INTERVAL: Millis = 10_000;
 
+/// Answers of each side while a former member hands in. What goes beyond is for the next time.
+pub const HEARING_ANSWERS_MAX: usize = 16;
+/// Bytes that are taken on trial while a former member hands in; as much as may wait for parents.
+pub const HEARING_BYTES_MAX: usize = PENDING_BYTES_MAX;
+/// Heads that a former member names at first. They are hints, and who is nobody yet is not listened to for long.
+pub const HEARING_HEADS_MAX: usize = 64;
+
 /// Large answers that a peer may still send after its Wants timed out or were served by others.
 pub(super) const CREDIT_MAX: u8 = 4;
 /// Entries that a peer is known to have, the latest, so that they are not sent back to it.
@@ -79,6 +88,7 @@ pub(super) const HAVE_SAMPLE_MAX: usize = 2 * (ENTRIES_MAX.ilog2() as usize + 1)
 const _: () = assert!(IDS_MAX >= WANTED_MAX && IDS_MAX <= ANSWER_ENTRIES_MAX);
 const _: () = assert!(PUSH_ENTRIES_MAX < ANSWER_ENTRIES_MAX && ANSWER_ENTRIES_MAX <= PENDING_ENTRIES_MAX);
 const _: () = assert!(HAVE_COMMON_MAX + HAVE_SPURNED_MAX + HAVE_SAMPLE_MAX <= HAVE_MAX / 2);
+const _: () = assert!(HEARING_HEADS_MAX + HAVE_SAMPLE_MAX <= HAVE_MAX / 2);
 const _: () = assert!(ANSWER_BYTES.burst >= (ANSWER_ENTRIES_MAX * ENTRY_BYTES_MAX) as u64);
 const _: () = assert!(WANTS.burst >= (ENTRIES_MAX / ANSWER_ENTRIES_MAX) as u64);
 const _: () = assert!(REPEAT_HEADS / ANNOUNCE_DELAY >= 1 && 1000 / ANNOUNCE_DELAY < ANNOUNCEMENTS.per_second);

@@ -27,6 +27,7 @@
 //! | `ask` | who is asked, and when |
 //! | `learn` | entries that arrive |
 //! | `tell` | answers, pushes and announcements |
+//! | `hearing` | what a former member hands in where it has no link |
 
 use std::collections::BTreeMap;
 
@@ -39,11 +40,17 @@ use crate::{
 mod ask;
 mod budget;
 mod have;
+mod hearing;
 mod learn;
 pub mod limits;
 mod peer;
 mod recent;
 mod tell;
+
+pub use self::{
+    hearing::{Hearing, Verdict, Want},
+    tell::reply,
+};
 
 /// A monotonic clock's reading, in milliseconds.
 pub type Millis = u64;

@@ -43,15 +43,7 @@ impl Sync {
             self.dropped.wants += 1;
             return;
         }
-        let mut named = BTreeSet::new();
-        let by_name = ids.iter().filter(|id| named.insert(**id)).filter_map(|id| ledger.get(id));
-        let by_name: Vec<&VerifiedEntry> = by_name.collect();
-        let missing = ledger.missing(have);
-        let cut = missing.len() >= ANSWER_ENTRIES_MAX;
-        let beyond = missing.into_iter().filter(|entry| !named.contains(&entry.id()));
-        let mut entries: Vec<Vec<u8>> = by_name.into_iter().chain(beyond).map(|entry| entry.bytes().to_vec()).collect();
-        let more = cut || entries.len() > ANSWER_ENTRIES_MAX;
-        entries.truncate(ANSWER_ENTRIES_MAX);
+        let (entries, more) = reply(ledger, have, ids);
         peer.budget.answer_bytes.spend(entries.iter().map(Vec::len).sum());
         actions.push(Action::Send { peer: id, message: Message::Entries { entries, more } });
     }
@@ -150,6 +142,20 @@ impl Sync {
         }
         actions.push(Action::Send { peer: id, message: Message::Heads { heads } });
     }
+}
+
+/// What answers a Want, and whether there is more: what was asked for by name, and what lies beyond `have`.
+pub fn reply(ledger: &Ledger, have: &[EntryId], ids: &[EntryId]) -> (Vec<Vec<u8>>, bool) {
+    let mut named = BTreeSet::new();
+    let by_name = ids.iter().filter(|id| named.insert(**id)).filter_map(|id| ledger.get(id));
+    let by_name: Vec<&VerifiedEntry> = by_name.collect();
+    let missing = ledger.missing(have);
+    let cut = missing.len() >= ANSWER_ENTRIES_MAX;
+    let beyond = missing.into_iter().filter(|entry| !named.contains(&entry.id()));
+    let mut entries: Vec<Vec<u8>> = by_name.into_iter().chain(beyond).map(|entry| entry.bytes().to_vec()).collect();
+    let more = cut || entries.len() > ANSWER_ENTRIES_MAX;
+    entries.truncate(ANSWER_ENTRIES_MAX);
+    (entries, more)
 }
 
 /// Whether a peer has announced the very heads that we have.

@@ -59,6 +59,7 @@ enum First {
 enum Ground {
     Invite { invite: [u8; 32], proof: [u8; 64] },
     Knock { hostname: String, after: Option<[u8; 32]>, consent: [u8; 64] },
+    HandIn { heads: Vec<[u8; 32]> },
 }
 
 /// What a stranger may have picked up.
@@ -88,13 +89,15 @@ pub fn run(victim: &str, room: &str, invite: &str, blob: &str, len: u32) -> Resu
     })
 }
 
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 11] = [
     "knock, right room",
     "knock, wrong room",
     "made-up invite, right room",
     "made-up invite, wrong room",
     "known invite without its secret, right room",
     "known invite without its secret, wrong room",
+    "hand in, right room",
+    "hand in, wrong room",
     "blob, right hash",
     "blob, wrong hash",
     "link",
@@ -120,6 +123,7 @@ impl Known {
                 let proof = Invite { room, secret: random_key(), seats: vec![me] }.proof(&me);
                 Question::Join(Ground::Invite { invite: self.invite, proof }, room)
             }
+            "hand in" => Question::Join(Ground::HandIn { heads: vec![random_key()] }, room),
             "blob" if name.ends_with("right hash") => Question::Blob(self.blob),
             "blob" => Question::Blob(BlobRef { hash: random_key(), ..self.blob }),
             _ => Question::Link,

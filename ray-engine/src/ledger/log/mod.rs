@@ -4,6 +4,7 @@
 //! it is asked for and kept; an entry that comes last is added to it, any other makes it be evaluated anew.
 
 mod author;
+mod exit;
 mod insert;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use crate::{
 
 mod asking;
 mod catching_up;
+mod hearing;
 mod hostile;
 mod telling;
 mod world;

@@ -14,6 +14,7 @@ mod authority;
 mod coordinators;
 mod digest;
 mod exchange;
+mod exits;
 mod forks;
 mod invites;
 mod order;
