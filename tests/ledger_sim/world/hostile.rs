@@ -27,15 +27,15 @@ impl World {
         }
         let at = *self.hostility.pick(&able);
         match self.hostility.below(100) {
-            0..30 => self.play_along(at),
-            30..45 => self.backdate(at),
-            45..55 => self.fork(at),
-            55..63 => self.overreach(at),
-            63..70 => self.forge(at),
-            70..77 => self.flood(at),
-            77..83 => self.babble(at),
-            83..89 => self.replay(at),
-            89..93 => self.seat_a_friend(at),
+            0..26 => self.play_along(at),
+            26..40 => self.backdate(at),
+            40..50 => self.fork(at),
+            50..58 => self.overreach(at),
+            58..65 => self.forge(at),
+            65..71 => self.flood(at),
+            71..76 => self.babble(at),
+            76..82 => self.replay(at),
+            82..93 => self.seat_a_friend(at),
             93..97 => self.lie_in_a_checkpoint(at),
             _ => self.found_again(at),
         }
@@ -274,30 +274,35 @@ impl World {
         self.outcome.replayed += 1;
     }
 
-    /// Seats another hostile node by a used-up or revoked invite or an open door of long ago.
+    /// Seats another hostile node by a used-up or revoked invite or an open door of long ago; or anybody, asked or not,
+    /// whose proof an invite's holder can make.
     fn seat_a_friend(&mut self, at: usize) {
         let friends: Vec<usize> = (0..self.nodes.len()).filter(|other| self.nodes[*other].hostile).collect();
-        let friend = *self.hostility.pick(&friends);
+        let by_code = self.hostility.chance(75) && !self.invites.is_empty();
+        let anybody = self.hostility.below(self.nodes.len());
+        let friend = if by_code && self.hostility.chance(50) { anybody } else { *self.hostility.pick(&friends) };
         let hostname = self.some_hostname();
         let joiner = self.nodes[friend].peer;
-        let after = if self.hostility.chance(70) { self.ledger(at).last_leave(&joiner) } else { None };
-        let action = match self.hostility.chance(75) && !self.invites.is_empty() {
-            true => {
-                let secret = SigningKey::from_bytes(&self.hostility.pick(&self.invites).secret);
-                writer::redeem(self.room, &secret, joiner, hostname, after)
-            }
-            false => writer::welcome(self.room, &self.nodes[friend].key, hostname, after),
+        let after = if self.hostility.chance(60) { self.ledger(at).last_leave(&joiner) } else { None };
+        let action = if by_code {
+            // A code of late is more often open.
+            let recent = self.invites.len().saturating_sub(3);
+            let which = recent + self.hostility.below(self.invites.len() - recent);
+            let secret = SigningKey::from_bytes(&self.invites[which].secret);
+            writer::redeem(self.room, &secret, joiner, hostname, after)
+        } else {
+            writer::welcome(self.room, &self.nodes[friend].key, hostname, after)
         };
         let parents = if self.hostility.chance(50) { self.heads(at) } else { self.old_parents(at) };
         let draft = self.draft(at, parents, action);
         let key = self.nodes[at].key.clone();
         self.sign_and_push(at, draft, &key);
-        if self.nodes[friend].is_up() || self.nodes[friend].restart_at.is_some() {
-            return;
+        let friend_waits = self.nodes[friend].hostile && self.nodes[friend].restart_at.is_none();
+        if friend_waits && !self.nodes[friend].is_up() && self.nodes[at].is_up() {
+            self.start(friend, Ledger::empty(self.room));
+            self.copy(at, friend);
+            self.handle(friend, Event::Tick);
         }
-        self.start(friend, Ledger::empty(self.room));
-        self.copy(at, friend);
-        self.handle(friend, Event::Tick);
     }
 
     fn lie_in_a_checkpoint(&mut self, at: usize) {
