@@ -2,6 +2,7 @@
 //!
 //! `tests/fuzz/run` feeds them by libFuzzer; `cargo test` feeds them their stored corpora, so that an input that once
 //! broke something is tried on every run.
+#![allow(clippy::panic, reason = "a panic is how a target reports")]
 
 mod firewall;
 mod ledger;

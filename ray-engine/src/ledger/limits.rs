@@ -43,7 +43,7 @@ pub const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const WANTED_MAX: usize = 256;
 /// Third entries with one counter, and what their author built on them, that wait for somebody else to build on them. Nobody
 /// honest makes one; two whole chains of a plain member fit.
-pub const FORKS_ASIDE_MAX: usize = 2 * MEMBER_ENTRIES_MAX as usize;
+pub const FORKS_ASIDE_MAX: usize = 2048;
 /// Entries of one answer to a peer that lacks some.
 pub const ANSWER_ENTRIES_MAX: usize = 500;
 /// IPv4 candidates that are tried for one member. In a full network one of 400 is held, so 64 held in a row do not
