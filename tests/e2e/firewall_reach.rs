@@ -23,7 +23,8 @@ pub(crate) const ANSWER: f64 = 30.0;
 /// Echoes on these ports of TCP and UDP until it is dropped.
 pub(crate) fn serve(lab: &Lab, node: &str, ports: &[u16]) -> Exec {
     let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-    let argv: Vec<&str> = ["ray-lab", "tool", "reach-serve"].into_iter().chain(ports.iter().map(String::as_str)).collect();
+    let argv: Vec<&str> =
+        ["ray-lab", "tool", "reach-serve"].into_iter().chain(ports.iter().map(String::as_str)).collect();
     let mut server = lab.node(node).spawn(&argv).unwrap();
     assert_eq!(next_line(&mut lines(&mut server)).trim(), "listening", "on {node}");
     server

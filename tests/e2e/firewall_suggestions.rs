@@ -32,7 +32,10 @@ fn a_suggestion_counts_once_it_is_accepted_and_no_longer_when_it_is_withdrawn() 
     firewall(&lab, "n2", &["remove", "in", "deny", "tcp", "7001"]);
     let shown = firewall(&lab, "n2", &["show"]);
     let origin = &shown["rules"][1]["suggestion"];
-    assert_eq!((&origin["author"], &origin["network"], &origin["id"]), (&"n1".into(), &"home".into(), &id.as_str().into()));
+    assert_eq!(
+        (&origin["author"], &origin["network"], &origin["id"]),
+        (&"n1".into(), &"home".into(), &id.as_str().into())
+    );
 
     firewall(&lab, "n2", &["reject", "on"]);
     let held = Held::open(&lab, "n3", &format!("{}:{PORT}", address(&lab, "n3", "n2", "v4")));

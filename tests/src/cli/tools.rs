@@ -51,9 +51,9 @@ pub(super) fn run(tool: Tool) -> u8 {
             shown(bulk::send(target, bytes, answer), |report| print_json(report).map(|()| 0))
         }
         // Whoever stops reading has seen enough.
-        Tool::TcpHold { target } => shown(hold::hold(target, |count| drop(print(&count.to_string()))), |ended| {
-            print(ended).map(|()| 1)
-        }),
+        Tool::TcpHold { target } => {
+            shown(hold::hold(target, |count| drop(print(&count.to_string()))), |ended| print(ended).map(|()| 1))
+        }
         Tool::UdpFlood { target, echo, flows } => {
             shown(flood::flood(target, echo, flows), |report| print_json(report).map(|()| 0))
         }
