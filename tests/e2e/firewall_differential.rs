@@ -169,4 +169,3 @@ fn number_from(name: &str, otherwise: u64) -> u64 {
         Err(_) => otherwise,
     }
 }
-

@@ -3,7 +3,9 @@
 use ray_tests::lab::{LabConfig, Process};
 
 use crate::{
-    firewall_reach::{ANSWER, Held, SILENCE, Verdict, answers, drops, firewall, lines, next_line, reach, serve, verdicts},
+    firewall_reach::{
+        ANSWER, Held, SILENCE, Verdict, answers, drops, firewall, lines, next_line, reach, serve, verdicts,
+    },
     support::{
         PATIENCE, address, all_online, invite, member, network, network_in, pings, ray, refused, start, status, tool,
         until,
@@ -201,7 +203,8 @@ fn defaults_and_settings_outlive_a_restart_like_rules() {
 /// TCP, UDP and an echo, by both families.
 fn cells(lab: &ray_tests::lab::Lab, from: &str, to: &str) -> Vec<String> {
     let (v4, v6) = (address(lab, from, to, "v4"), address(lab, from, to, "v6"));
-    let of = |socket: String, address: &str| [format!("tcp/{socket}"), format!("udp/{socket}"), format!("icmp/{address}")];
+    let of =
+        |socket: String, address: &str| [format!("tcp/{socket}"), format!("udp/{socket}"), format!("icmp/{address}")];
     [of(format!("{v4}:{PORT}"), &v4), of(format!("[{v6}]:{PORT}"), &v6)].concat()
 }
 

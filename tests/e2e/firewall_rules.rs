@@ -62,8 +62,7 @@ pub(crate) fn handmade() -> RuleSet {
 impl RuleSet {
     pub(crate) fn drawn(seed: u64) -> Self {
         let mut dice = Dice(seed);
-        let mut set =
-            Self { seed, default_in: dice.below(3) == 0, default_out: dice.below(3) > 0, rules: Vec::new() };
+        let mut set = Self { seed, default_in: dice.below(3) == 0, default_out: dice.below(3) > 0, rules: Vec::new() };
         for _ in 0..4 + dice.below(9) {
             let rule = Rule::drawn(&mut dice);
             // One like another takes its place in Rayfish; what becomes of the other is not this test's question.
@@ -80,7 +79,9 @@ impl RuleSet {
         sorted.sort_by_key(|rule| (narrowness(rule.peer), rule.allow));
         let mut text = String::from("table inet judge {\n");
         // What Rayfish refuses to a peer, or to a program of its own host, is told in the same words.
-        text.push_str("chain refuse {\nmeta l4proto tcp reject with tcp reset\nreject with icmpx admin-prohibited\n}\n");
+        text.push_str(
+            "chain refuse {\nmeta l4proto tcp reject with tcp reset\nreject with icmpx admin-prohibited\n}\n",
+        );
         for (hook, inbound, default) in [("input", true, self.default_in), ("output", false, self.default_out)] {
             let _ = writeln!(text, "chain {hook} {{\ntype filter hook {hook} priority filter; policy accept;");
             text.push_str("ct state established,related accept\n");
@@ -142,7 +143,8 @@ impl Rule {
         let pairs = peers.iter().flat_map(|peer| flows.iter().map(move |flow| (peer, flow)));
         // An echo has one family only.
         let meant = pairs.filter(|(peer, flow)| {
-            !(peer.starts_with("ip ") && flow.starts_with("icmpv6") || peer.starts_with("ip6") && flow.starts_with("icmp "))
+            !(peer.starts_with("ip ") && flow.starts_with("icmpv6")
+                || peer.starts_with("ip6") && flow.starts_with("icmp "))
         });
         meant.map(|(peer, flow)| format!("{peer}{flow}{}", verdict(self.allow))).collect()
     }
