@@ -6,7 +6,6 @@ mod firewall;
 mod firewall_differential;
 mod firewall_flood;
 mod firewall_live;
-mod firewall_networks;
 mod firewall_reach;
 mod firewall_rules;
 mod firewall_suggestions;

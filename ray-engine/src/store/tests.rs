@@ -46,7 +46,7 @@ fn a_torn_append_loses_nothing_that_was_acknowledged() {
     let path = store.network_dir(ROOM).join("ledger");
     let whole = fs::read(&path).unwrap();
 
-    let tail = [&(fourth.len() as u16).to_le_bytes()[..], &fourth].concat();
+    let tail = [&u16::try_from(fourth.len()).unwrap().to_le_bytes()[..], &fourth].concat();
     for cut in 0..tail.len() {
         let mut torn = whole.clone();
         torn.extend_from_slice(&tail[..cut]);
