@@ -133,8 +133,9 @@ fn dropped_flows_are_told_to_operators_without_what_they_carry() {
     let lab = network(2);
     let n2 = address(&lab, "n1", "n2", "v4");
     // Followers that are gone hold no place.
-    let many = "for i in $(seq 30); do timeout -s KILL 0.5 ray firewall log & done; wait";
-    assert_eq!(lab.exec("n2", &["sh", "-c", many]).unwrap().code(), 0);
+    let many = "for i in $(seq 30); do (timeout -s KILL 3 ray firewall log; [ $? = 7 ] && echo full) & done; wait";
+    let followed = lab.exec_within(PATIENCE, "n2", &["sh", "-c", many]).unwrap();
+    assert!(followed.stdout.contains("full"), "{}{}", followed.stdout, followed.stderr);
     let follow = lab.spawn("n2", None, &["ray", "--json", "firewall", "log", "--limit", "1"]).unwrap();
     let mut sent = 0;
     let mut follow = Some(follow);
