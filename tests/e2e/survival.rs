@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use ray_tests::lab::{LabConfig, Process};
 
 use crate::support::{
-    PATIENCE, address, all_online, memberships, network, network_in, pings, ray, start, status, until,
+    PATIENCE, address, all_online, memberships, network, network_in, open, pings, ray, start, status, until,
 };
 
 #[test]
@@ -35,6 +35,28 @@ fn an_engine_that_is_killed_finds_its_device_again() {
     assert_eq!(ifindex(&lab, "n2"), before);
     let v4 = address(&lab, "n1", "n2", "v4");
     until(PATIENCE, "traffic flows", || pings(&lab, "n1", &v4));
+}
+
+#[test]
+fn a_connection_on_which_a_host_only_receives_outlives_a_kill_of_its_engine() {
+    const ANSWER: &str = "268435456";
+    let lab = network(2);
+    open(&lab, "n1", 7001);
+    let target = format!("{}:7001", address(&lab, "n2", "n1", "v4"));
+    let _sink = lab.spawn("n1", None, &["ray-lab", "tool", "tcp-sink", &target, "--answer", ANSWER]).unwrap();
+    until(PATIENCE, "the server listens", || {
+        lab.exec("n1", &["sh", "-c", "grep -q ':1B59 ' /proc/net/tcp"]).unwrap().code() == 0
+    });
+    let mut client =
+        lab.spawn("n2", None, &["ray-lab", "tool", "tcp-send", &target, "1000", "--answer", ANSWER]).unwrap();
+    let received = || {
+        let read = lab.exec("n2", &["sh", "-c", "cat /sys/class/net/ray0/statistics/rx_bytes"]).unwrap().stdout;
+        read.trim().parse::<u64>().unwrap_or_default()
+    };
+    until(PATIENCE, "the answer is on its way", || received() > 1_000_000);
+    lab.kill("n2", Process::Engine, Signal::SIGKILL).unwrap();
+    lab.start_process("n2", Some(Process::Engine)).unwrap();
+    assert!(client.wait(PATIENCE * 2).unwrap().success());
 }
 
 #[test]
