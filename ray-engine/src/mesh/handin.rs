@@ -93,13 +93,18 @@ pub(super) async fn hear(
     heads: Vec<[u8; 32]>,
 ) -> Result<(), MeshError> {
     // Whoever comes while others are heard comes again; joiners have places of their own.
-    let Ok(_place) = reception.hearings.try_acquire() else { return refuse(tx, JoinRefusal::NotNow).await };
+    let Ok(place) = reception.hearings.try_acquire() else { return refuse(tx, JoinRefusal::NotNow).await };
     let ledger = match reception.decide(|reply| MeshEvent::HandInAsked { peer, room, reply }).await {
         Ok(ledger) => ledger,
-        Err(refusal) => return refuse(tx, refusal).await,
+        Err(refusal) => {
+            // A stranger that does not read its refusal must not hold a former member's place.
+            drop(place);
+            return refuse(tx, refusal).await;
+        }
     };
     let heads: Vec<EntryId> = heads.into_iter().map(EntryId).collect();
     let Some(mut hearing) = block_in_place(|| Hearing::open(*ledger, peer, &heads)) else {
+        drop(place);
         return refuse(tx, JoinRefusal::Unknown).await;
     };
     loop {
@@ -113,7 +118,9 @@ pub(super) async fn hear(
             break;
         }
     }
-    match block_in_place(|| hearing.close()) {
+    let verdict = block_in_place(|| hearing.close());
+    drop(place);
+    match verdict {
         Verdict::Member(entries) => {
             match reception.decide(|reply| MeshEvent::HandedIn { peer, room, entries, reply }).await {
                 Ok(()) => stream::send::<ANSWER_MAX, _>(tx, &JoinAnswer::Member).await,

@@ -37,6 +37,8 @@ use crate::{
 
 /// The first words of a stranger. Who says nothing makes room for others.
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
+/// A refusal is a few bytes; who does not take them is not waited for.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 /// A whole join as the member sees it. Strangers do not hold resources for longer.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Ledgers that are copied out to strangers at once; each may be several megabytes.
@@ -100,6 +102,10 @@ pub async fn ask(mesh: &Mesh, peer: PeerId, room: RoomId, by: By) -> Result<Aske
     loop {
         match stream::recv::<ANSWER_MAX, _>(&mut rx).await? {
             JoinAnswer::Offer { room, entries: part, more } => {
+                let oversized = part.iter().any(|entry| entry.len() > ENTRY_BYTES_MAX);
+                if oversized || part.len() > ANSWER_ENTRIES_MAX || more && part.is_empty() {
+                    return Err(MeshError::Violation("an offer out of bounds"));
+                }
                 entries.extend(part);
                 if entries.len() > ENTRIES_MAX {
                     return Err(MeshError::Violation("an endless offer"));
@@ -198,8 +204,15 @@ impl Reception {
         let door = self.decide(|reply| MeshEvent::JoinAsked { peer, room: asked, by, reply }).await;
         let (room, entries, have) = match door {
             Ok(Door::Offer { room, entries, heads }) => (room, entries, heads),
-            Ok(Door::Waiting) => return stream::send::<ANSWER_MAX, _>(&mut tx, &JoinAnswer::Waiting).await,
-            Err(refusal) => return refuse(&mut tx, refusal).await,
+            // A place is for whoever is offered something: a stranger that does not read must not hold one.
+            Ok(Door::Waiting) => {
+                drop(copying);
+                return stream::send::<ANSWER_MAX, _>(&mut tx, &JoinAnswer::Waiting).await;
+            }
+            Err(refusal) => {
+                drop(copying);
+                return refuse(&mut tx, refusal).await;
+            }
         };
         offer(&mut tx, room, entries).await?;
         drop(copying);
@@ -253,7 +266,9 @@ async fn offer(tx: &mut SendStream, room: RoomId, mut entries: Vec<Vec<u8>>) -> 
 }
 
 pub(super) async fn refuse(tx: &mut SendStream, refusal: JoinRefusal) -> Result<(), MeshError> {
-    stream::send::<ANSWER_MAX, _>(tx, &JoinAnswer::Refused(refusal)).await
+    let answer = JoinAnswer::Refused(refusal);
+    let sent = timeout(REFUSAL_TIMEOUT, stream::send::<ANSWER_MAX, _>(tx, &answer));
+    sent.await.map_err(|_| MeshError::Timeout)?
 }
 
 fn ground(by: By) -> Ground {

@@ -253,7 +253,9 @@ impl Core {
         if !self.key_wants.take(&peer, Instant::now()) {
             return tracing::debug!(peer = %peer.short(), "not answering who asks for keys all the time");
         }
-        let network = self.network(room).filter(|network| network.shared_by(&self.me, &peer));
+        // A ledger that lost entries may have lost the removal of whoever asks.
+        let whole = |network: &&Network| network.damage.is_none() && network.shared_by(&self.me, &peer);
+        let network = self.network(room).filter(whole);
         let wrapped = |id: &[u8; 32]| {
             let (network, id) = (network?, EntryId(*id));
             let key = network.keys.epoch(&id)?;

@@ -20,6 +20,7 @@ impl Core {
                 if !invite.proves(&room, &peer, &proof) {
                     return Err(JoinRefusal::Unknown);
                 }
+                whole(network)?;
                 let known = network.ledger.roster().invite(&invite).is_some();
                 if !(known && network.has(&peer)) {
                     network.ledger.check_invite(&invite, now()).map_err(refusal)?;
@@ -28,6 +29,9 @@ impl Core {
                 Ok(offer(network))
             }
             By::Knock { hostname, after, consent } => {
+                if network.ledger.roster().mode != Mode::Closed {
+                    whole(network)?;
+                }
                 if network.has(&peer) {
                     return Ok(offer(network));
                 }
@@ -117,6 +121,11 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// A ledger that lost entries may have lost the removal of whoever asks.
+fn whole(network: &Network) -> Result<(), JoinRefusal> {
+    if network.damage.is_none() { Ok(()) } else { Err(JoinRefusal::NotNow) }
 }
 
 fn offer(network: &Network) -> Door {
