@@ -15,7 +15,7 @@ use std::time::Duration;
 use ray_tests::lab::{Lab, LabConfig};
 
 /// Longest wait for a state that a healthy machine reaches in well under a second.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Hosts on a switch.
 fn bare(nodes: u32) -> Lab {
