@@ -377,3 +377,11 @@ fn with_extensions(first: u8, headers: &[&[u8]]) -> Vec<u8> {
     let echo: &[u8] = &[128, 0, 0, 0, 0, 1, 0, 1];
     v6_with(first, &[&headers.concat()[..], echo].concat())
 }
+
+#[test]
+fn every_check_has_a_counter_of_its_own() {
+    let names: std::collections::BTreeSet<&str> = Malformed::ALL.iter().map(|reason| reason.name()).collect();
+    assert_eq!(names.len(), Malformed::ALL.len());
+    assert!(names.iter().all(|name| name.starts_with("malformed_")));
+    assert!(Malformed::ALL.iter().all(|reason| !reason.to_string().is_empty()));
+}

@@ -117,6 +117,34 @@ fn refuses_what_is_not_a_rule() {
 }
 
 #[test]
+fn every_refusal_says_which_word_is_wrong() {
+    let many: Vec<String> = (1..=21).map(|port| (port * 2).to_string()).collect();
+    let named = |text: &str, error: NameError| parse(text, |_| Err(error)).unwrap_err().to_string();
+    for (text, part) in [
+        ("in allow", "tcp, udp, icmp or any"),
+        ("sideways allow tcp", "sideways"),
+        ("in allow tcp from", "a peer"),
+        ("in allow tcp 22 23", "23"),
+        ("in allow tcp 99999", "99999"),
+        ("in allow icmp 8", "port"),
+        ("in allow tcp until tomorrow", "tomorrow"),
+        ("in allow tcp from group:A!", "A!"),
+        ("in allow tcp from group:admins", "network"),
+        ("in allow tcp from bob", "bob"),
+        (&format!("in allow tcp {}", many.join(",")), "20"),
+        ("in allow tcp\u{e4}", "ASCII"),
+        (&" ".repeat(RULE_TEXT_MAX + 1), "512"),
+    ] {
+        let message = parse_bytes(text.as_bytes()).unwrap_err().to_string();
+        assert!(message.contains(part), "{text:?}: {message}");
+    }
+    let messages =
+        [NameError::Unknown, NameError::Ambiguous, NameError::NotAKey].map(|e| named("in allow tcp from bob", e));
+    assert!(messages.iter().all(|message| message.contains("bob")), "{messages:?}");
+    assert!(messages[0] != messages[1] && messages[1] != messages[2], "{messages:?}");
+}
+
+#[test]
 fn the_longest_rule_fits_its_bound() {
     let ports: Vec<String> = (0..PORT_RANGES_MAX).map(|n| format!("{}-{}", 10_000 + 20 * n, 10_010 + 20 * n)).collect();
     let (user, room) = ("ff".repeat(32), "ee".repeat(32));
