@@ -18,8 +18,8 @@ static ALLOCATOR: Counting = Counting;
 
 const SMALL: u32 = 1000;
 const LARGE: u32 = 10_000;
-/// A cost that grows with the square would be ten.
-const GROWTH_MAX: f64 = 2.0;
+/// A cost that grows with the square would be ten; sorting, and caches that 10 000 members no longer fit, take their part.
+const GROWTH_MAX: f64 = 3.0;
 /// Entries by which the rate of verification is taken.
 const VERIFIED: usize = 1000;
 /// Seconds between two entries of the founder, which keeps to its quota.
