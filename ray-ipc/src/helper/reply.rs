@@ -55,6 +55,8 @@ pub enum Refusal {
     PrefixTaken,
     /// The kept device has another number of queues.
     QueuesDiffer { kept: u8 },
+    /// What was returned is not the whole of the device that a helper of this host made, as it made it.
+    NotTheDevice,
 }
 
 impl fmt::Display for Refusal {
@@ -72,6 +74,7 @@ impl fmt::Display for Refusal {
             }
             Self::PrefixTaken => f.write_str("another interface holds an address inside the mesh prefixes"),
             Self::QueuesDiffer { kept } => write!(f, "the device kept from the last engine has {kept} queues"),
+            Self::NotTheDevice => f.write_str("the queues are not those of the device that the helper made"),
         }
     }
 }

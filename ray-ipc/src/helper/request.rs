@@ -19,6 +19,9 @@ pub enum HelperRequest {
     SetLink { state: LinkState },
     /// Undo everything; the device vanishes.
     Release,
+    /// Take the device back that an earlier helper handed out: this many descriptors, one of each queue, come with this
+    /// message. The only request that carries any.
+    ReturnTun { queues: u8 },
 }
 
 /// Administrative state of the link.
