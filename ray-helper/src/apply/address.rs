@@ -42,7 +42,7 @@ pub(super) fn held_elsewhere(netlink: &mut Netlink, own: Option<u32>, prefixes: 
         .any(|address| prefixes.iter().any(|prefix| prefix.contains(address))))
 }
 
-fn held_by(netlink: &mut Netlink, ifindex: u32) -> Held<IpAddr> {
+pub(super) fn held_by(netlink: &mut Netlink, ifindex: u32) -> Held<IpAddr> {
     let messages = dump(netlink, ifindex)?;
     Ok(messages.iter().filter(|message| message.header.index == ifindex).filter_map(local_address).collect())
 }

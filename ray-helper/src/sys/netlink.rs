@@ -1,6 +1,9 @@
 //! Synchronous requests to the kernel's routing socket.
 
-use std::{fmt, io, os::fd::AsFd};
+use std::{
+    fmt, io,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
@@ -116,6 +119,12 @@ impl Netlink {
                 }
             }
         }
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 
