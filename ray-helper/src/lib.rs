@@ -25,6 +25,7 @@ pub mod listen;
 pub mod log;
 pub mod policy;
 pub mod prefix;
+pub mod resolver;
 pub mod serve;
 pub mod sys;
 pub mod trust;

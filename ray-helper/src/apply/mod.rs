@@ -18,7 +18,7 @@ pub use self::tun::Device;
 use crate::{
     account::Account,
     config::Config,
-    policy::{AddressSet, RouteSet, TunSpec},
+    policy::{self, AddressSet, RouteSet, TunSpec},
     sys::netlink::Netlink,
 };
 
@@ -104,6 +104,9 @@ impl Host {
 
     /// Makes the device's routes exactly `routes`.
     pub fn replace_routes(&mut self, device: &Device, routes: &RouteSet) -> Result<(), Setback> {
+        let mut reached = address::elsewhere(&mut self.netlink, Some(device.ifindex()))?;
+        reached.extend(route::gateways(&mut self.netlink)?);
+        policy::judge_against_host(routes, &reached).map_err(Setback::Refused)?;
         route::replace(&mut self.netlink, device.ifindex(), routes.as_set())
     }
 

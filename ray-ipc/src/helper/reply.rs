@@ -1,6 +1,6 @@
 //! Answers of the helper.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use crate::codec;
 
@@ -55,6 +55,9 @@ pub enum Refusal {
     PrefixTaken,
     /// The kept device has another number of queues.
     QueuesDiffer { kept: u8 },
+    /// A route that would take an address which the host itself reaches elsewhere: its gateway, a resolver, an address of
+    /// another interface, or one that root keeps.
+    RouteTaken { address: IpAddr },
 }
 
 codec::message!(enum HelperReply {
@@ -76,6 +79,7 @@ codec::message!(enum Refusal {
     7 => InterfaceTaken,
     8 => PrefixTaken,
     9 => QueuesDiffer { kept },
+    10 => RouteTaken { address },
 });
 
 impl fmt::Display for Refusal {
@@ -93,6 +97,9 @@ impl fmt::Display for Refusal {
             }
             Self::PrefixTaken => f.write_str("another interface holds an address inside the mesh prefixes"),
             Self::QueuesDiffer { kept } => write!(f, "the device kept from the last engine has {kept} queues"),
+            Self::RouteTaken { address } => {
+                write!(f, "a route contains {address}, which this host reaches through another interface")
+            }
         }
     }
 }
