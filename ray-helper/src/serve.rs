@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fmt, io,
     os::{
-        fd::{AsFd, BorrowedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixDatagram,
     },
     time::{Duration, Instant},
@@ -41,8 +41,8 @@ pub enum Violation {
     Malformed(CodecError),
     /// Longer than the frame limit, too many descriptors, or control data of another kind.
     Unreadable(RecvError),
-    /// Descriptors travel from the helper to the engine only.
-    SentDescriptors,
+    /// Only a returned device comes with descriptors, and with exactly as many as it says.
+    Descriptors { announced: usize, came: usize },
     /// The peer sends requests but does not read the replies.
     RepliesUnread,
 }
@@ -53,7 +53,7 @@ impl fmt::Display for Violation {
             Self::OutOfPhase(phase) => write!(f, "a request that is out of its phase ({phase:?})"),
             Self::Malformed(_) => f.write_str("a message that is no request"),
             Self::Unreadable(cause) => write!(f, "a message that cannot be received ({cause})"),
-            Self::SentDescriptors => f.write_str("a message with descriptors"),
+            Self::Descriptors { announced, came } => write!(f, "a message with {came} descriptors, not {announced}"),
             Self::RepliesUnread => f.write_str("requests without reading the replies"),
         }
     }
@@ -64,7 +64,7 @@ impl Error for Violation {
         match self {
             Self::Malformed(cause) => Some(cause),
             Self::Unreadable(cause) => Some(cause),
-            Self::OutOfPhase(_) | Self::SentDescriptors | Self::RepliesUnread => None,
+            Self::OutOfPhase(_) | Self::Descriptors { .. } | Self::RepliesUnread => None,
         }
     }
 }
@@ -243,7 +243,7 @@ impl Server {
 
     /// One request, one reply.
     fn exchange(&mut self, peer: &mut Peer, now: Instant) -> Result<(), End> {
-        let request = receive(&peer.socket)?;
+        let (request, returned) = receive(&peer.socket)?;
         let Some(next) = gate::next(peer.phase, &request) else {
             return Err(End::Violation(Violation::OutOfPhase(peer.phase)));
         };
@@ -257,7 +257,7 @@ impl Server {
             return if greeting.agreed() { Ok(()) } else { Err(End::InOrder) };
         }
         self.limits.operations.take(now);
-        match self.perform(op) {
+        match self.perform(op, returned) {
             Ok(done) => {
                 peer.phase = next;
                 let queues: Vec<BorrowedFd<'_>> = match (&done, &self.device) {
@@ -279,7 +279,7 @@ impl Server {
         }
     }
 
-    fn perform(&mut self, op: Op) -> Result<HelperReply, Setback> {
+    fn perform(&mut self, op: Op, returned: Vec<OwnedFd>) -> Result<HelperReply, Setback> {
         match op {
             Op::OpenTun(spec) => {
                 if let Some(device) = &mut self.device {
@@ -303,6 +303,10 @@ impl Server {
             Op::SetAddresses(addresses) => self.with_device(|host, device| host.set_addresses(device, &addresses)),
             Op::ReplaceRoutes(routes) => self.with_device(|host, device| host.replace_routes(device, &routes)),
             Op::SetLink(state) => self.with_device(|host, device| host.set_link(device, state)),
+            Op::ReturnTun => {
+                drop(returned);
+                Err(Setback::Refused(ray_ipc::helper::Refusal::NotTheDevice))
+            }
             Op::Release => {
                 self.undo();
                 Ok(HelperReply::Done)
@@ -330,20 +334,35 @@ impl Server {
     }
 }
 
-fn receive(socket: &UnixDatagram) -> Result<HelperRequest, End> {
+fn receive(socket: &UnixDatagram) -> Result<(HelperRequest, Vec<OwnedFd>), End> {
     let mut buffer = vec![0; HELPER_FRAME_MAX];
     let received = match fd::recv(socket, &mut buffer) {
         Ok(received) => received,
         Err(RecvError::Io(_)) => return Err(End::InOrder),
         Err(error) => return Err(End::Violation(Violation::Unreadable(error))),
     };
-    if !received.fds.is_empty() {
-        return Err(End::Violation(Violation::SentDescriptors));
-    }
-    match buffer.get(..received.len) {
+    let request = match buffer.get(..received.len) {
         // A packet without bytes reads the same and ends the connection just as well.
-        None | Some([]) => Err(End::InOrder),
-        Some(packet) => helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error))),
+        None | Some([]) => return Err(End::InOrder),
+        Some(packet) => helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error)))?,
+    };
+    let (announced, came) = (announced(&request), received.fds.len());
+    if announced != came {
+        return Err(End::Violation(Violation::Descriptors { announced, came }));
+    }
+    Ok((request, received.fds))
+}
+
+/// How many descriptors a request comes with.
+fn announced(request: &HelperRequest) -> usize {
+    match request {
+        HelperRequest::ReturnTun { queues } => usize::from(*queues),
+        HelperRequest::Hello { .. }
+        | HelperRequest::OpenTun { .. }
+        | HelperRequest::SetAddresses { .. }
+        | HelperRequest::ReplaceRoutes { .. }
+        | HelperRequest::SetLink { .. }
+        | HelperRequest::Release => 0,
     }
 }
 

@@ -29,6 +29,7 @@ pub fn judge(config: &Config, request: HelperRequest) -> Result<Op, Refusal> {
         HelperRequest::ReplaceRoutes { routes } => judge_routes(config, &routes).map(Op::ReplaceRoutes),
         HelperRequest::SetLink { state } => Ok(Op::SetLink(state)),
         HelperRequest::Release => Ok(Op::Release),
+        HelperRequest::ReturnTun { queues } => judge_queues(config, queues).map(|()| Op::ReturnTun),
     }
 }
 
@@ -38,10 +39,12 @@ pub fn judge_against_host(routes: &RouteSet, reached: &[IpAddr]) -> Result<(), R
     routes.as_set().iter().find_map(|destination| taken(destination, reached)).map_or(Ok(()), Err)
 }
 
+fn judge_queues(config: &Config, queues: u8) -> Result<(), Refusal> {
+    if (1..=config.queues_max).contains(&queues) { Ok(()) } else { Err(Refusal::QueueCount { max: config.queues_max }) }
+}
+
 fn judge_tun(config: &Config, queues: u8, mtu: u16) -> Result<TunSpec, Refusal> {
-    if !(1..=config.queues_max).contains(&queues) {
-        return Err(Refusal::QueueCount { max: config.queues_max });
-    }
+    judge_queues(config, queues)?;
     if !(config.mtu_min..=config.mtu_max).contains(&mtu) {
         return Err(Refusal::Mtu { min: config.mtu_min, max: config.mtu_max });
     }

@@ -55,6 +55,8 @@ pub enum Refusal {
     PrefixTaken,
     /// The kept device has another number of queues.
     QueuesDiffer { kept: u8 },
+    /// What was returned is not the whole of the device that a helper of this host made, as it made it.
+    NotTheDevice,
     /// A route that would take an address which the host itself reaches elsewhere: its gateway, a resolver, an address of
     /// another interface, or one that root keeps.
     RouteTaken { address: IpAddr },
@@ -79,7 +81,8 @@ codec::message!(enum Refusal {
     7 => InterfaceTaken,
     8 => PrefixTaken,
     9 => QueuesDiffer { kept },
-    10 => RouteTaken { address },
+    10 => NotTheDevice,
+    11 => RouteTaken { address },
 });
 
 impl fmt::Display for Refusal {
@@ -97,6 +100,7 @@ impl fmt::Display for Refusal {
             }
             Self::PrefixTaken => f.write_str("another interface holds an address inside the mesh prefixes"),
             Self::QueuesDiffer { kept } => write!(f, "the device kept from the last engine has {kept} queues"),
+            Self::NotTheDevice => f.write_str("the queues are not those of the device that the helper made"),
             Self::RouteTaken { address } => {
                 write!(f, "a route contains {address}, which this host reaches through another interface")
             }

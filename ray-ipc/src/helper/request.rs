@@ -19,6 +19,9 @@ pub enum HelperRequest {
     SetLink { state: LinkState },
     /// Undo everything; the device vanishes.
     Release,
+    /// Take the device back that an earlier helper handed out: this many descriptors, one of each queue, come with this
+    /// message. The only request that carries any.
+    ReturnTun { queues: u8 },
 }
 
 /// Administrative state of the link.
@@ -43,6 +46,7 @@ codec::message!(enum HelperRequest {
     3 => ReplaceRoutes { routes },
     4 => SetLink { state },
     5 => Release,
+    6 => ReturnTun { queues },
 });
 codec::message!(enum LinkState { 0 => Up, 1 => Down });
 codec::message!(struct Route { destination, prefix });
