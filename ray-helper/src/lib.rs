@@ -29,6 +29,7 @@ pub mod manager;
 pub mod policy;
 pub mod prefix;
 pub mod recover;
+pub mod resolver;
 pub mod serve;
 pub mod sys;
 pub mod trust;

@@ -23,7 +23,7 @@ use ray_helper::{
     listen::{ListenError, Listener},
     log,
     manager::{Environment, Manager},
-    recover,
+    recover, resolver,
     serve::Server,
     sys::{netlink::Netlink, process},
     trust::{self, TrustError},
@@ -89,9 +89,10 @@ fn block_signals() -> nix::Result<SignalFd> {
 }
 
 fn read_policy(path: &Path) -> Result<(Config, Account), Stop> {
-    let config = config::parse(&trust::read(path)?)
+    let mut config = config::parse(&trust::read(path)?)
         .map_err(|error| Stop::usage(error, format!("correct {}", path.display())))?;
     let passwd = fs::read_to_string(PASSWD_PATH).map_err(Stop::runtime)?;
+    config.keep.extend(resolver::inside_the_mesh());
     let engine = account::resolve(&config.engine_user, &passwd)?;
     Ok((config, engine))
 }

@@ -51,6 +51,10 @@ fn replies_keep_their_bytes() {
         (HelperReply::Refused(Refusal::PrefixTaken), "0300000008000000"),
         (HelperReply::Refused(Refusal::QueuesDiffer { kept: 2 }), "030000000900000002"),
         (HelperReply::Refused(Refusal::NotTheDevice), "030000000a000000"),
+        (
+            HelperReply::Refused(Refusal::RouteTaken { address: "100.64.1.2".parse().unwrap() }),
+            "030000000b0000000000000064400102",
+        ),
         (HelperReply::Failed { step: "ab".into(), errno: 17 }, "040000000200000000000000616211000000"),
     ];
     for (reply, expected) in vectors {

@@ -19,7 +19,7 @@ use crate::{
     account::Account,
     config::Config,
     crash::crash_point,
-    policy::{AddressSet, RouteSet, TunSpec},
+    policy::{self, AddressSet, RouteSet, TunSpec},
     sys::netlink::Netlink,
 };
 
@@ -130,6 +130,9 @@ impl Host {
 
     /// Makes the device's routes exactly `routes`.
     pub fn replace_routes(&mut self, device: &Device, routes: &RouteSet) -> Result<(), Setback> {
+        let mut reached = address::elsewhere(&mut self.netlink, Some(device.ifindex()))?;
+        reached.extend(route::gateways(&mut self.netlink)?);
+        policy::judge_against_host(routes, &reached).map_err(Setback::Refused)?;
         route::replace(&mut self.netlink, device.ifindex(), routes.as_set())?;
         crash_point("routes-after");
         Ok(())
