@@ -3,7 +3,7 @@
 use std::{
     io,
     os::{
-        fd::{AsRawFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::net::UnixDatagram,
     },
     path::Path,
@@ -76,6 +76,17 @@ impl Client {
     /// Makes sends fail where they would wait.
     pub fn set_nonblocking(&self) {
         self.socket.set_nonblocking(true).expect("setting the socket non-blocking");
+    }
+
+    /// Returns a device by these descriptors.
+    pub fn return_tun(&self, queues: &[OwnedFd]) -> Answer {
+        let request = HelperRequest::ReturnTun { queues: u8::try_from(queues.len()).expect("a few queues") };
+        let fds: Vec<BorrowedFd<'_>> = queues.iter().map(AsFd::as_fd).collect();
+        match self.send(&helper::encode_request(&request).expect("an encodable request"), &fds) {
+            Ok(()) => self.receive(),
+            Err(error) if is_closed(&error) => Answer::Closed,
+            Err(error) => panic!("sending to the helper: {error}"),
+        }
     }
 
     /// Reads one reply.
