@@ -26,6 +26,7 @@ fn nothing_is_left_of_a_helper_and_an_engine_that_died_at_a_named_point() {
                 let mut helper = LiveHelper::start("grace_s = 1");
                 drop(helper.connect().bring_up(2));
                 helper.kill();
+                eventually("the device goes with its queues", || !helper.state().has_link("ray0"));
                 helper.start_in_vain(&Launch::crashing_at(point));
                 helper
             }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::Shutdown,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::net::UnixDatagram,
@@ -138,6 +139,15 @@ impl Client {
             Answer::Reply(reply, fds) if fds.is_empty() => reply,
             other => panic!("{request:?}: {other:?}"),
         }
+    }
+}
+
+/// Hangs up at once: a process that another test forks at this moment holds a copy of the descriptor until it executes
+/// its program.
+impl Drop for Client {
+    fn drop(&mut self) {
+        // The helper may have been first.
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 
