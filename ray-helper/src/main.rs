@@ -1,5 +1,20 @@
 //! Entry of the helper: preconditions, then the socket, then confinement, then service.
 
+// Privileged code may panic on no value, whatever it is. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 use std::{
     env,
     error::Error,

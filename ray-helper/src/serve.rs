@@ -221,7 +221,7 @@ impl Server {
                     self.back_off.forgive();
                 }
                 if self.device.is_some() && self.orphaned_until.is_none() {
-                    self.orphaned_until = Some(now + self.host.config.grace);
+                    self.orphaned_until = now.checked_add(self.host.config.grace).or(Some(now));
                 }
             }
             Err(End::Violation(violation)) => {
