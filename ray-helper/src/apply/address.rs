@@ -44,7 +44,7 @@ pub(super) fn elsewhere(netlink: &mut Netlink, own: Option<u32>) -> Result<Vec<I
     Ok(all.iter().filter(|message| Some(message.header.index) != own).filter_map(local_address).collect())
 }
 
-fn held_by(netlink: &mut Netlink, ifindex: u32) -> Held<IpAddr> {
+pub(super) fn held_by(netlink: &mut Netlink, ifindex: u32) -> Held<IpAddr> {
     let messages = dump(netlink, ifindex)?;
     Ok(messages.iter().filter(|message| message.header.index == ifindex).filter_map(local_address).collect())
 }
