@@ -314,6 +314,15 @@ fn keeps_those_outside_the_engines_group_from_knocking() {
 }
 
 #[test]
+fn closes_a_connection_that_outlives_the_engine_that_made_it() {
+    let helper = LiveHelper::start("");
+    let kept = Client::outliving(&helper.socket_path(), ENGINE_UID, ENGINE_UID);
+    assert!(matches!(kept.ask(&HelperRequest::Hello { version: 1 }), Answer::Closed));
+    eventually("it is named", || helper.log().contains("outlived the engine"));
+    greeted(&helper);
+}
+
+#[test]
 fn closes_a_second_connection_and_keeps_the_first() {
     let helper = LiveHelper::start("");
     let first = helper.connect();
