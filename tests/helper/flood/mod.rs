@@ -127,6 +127,8 @@ struct Flood<'a> {
     model: Model,
     operations: usize,
     violations_with_device: usize,
+    /// Whether one was in this round: a second would only double the helper's pause.
+    violated: bool,
     fates: [usize; 5],
     /// Least and greatest memory since everything was seen once.
     memory: Option<(i64, i64)>,
@@ -147,6 +149,7 @@ impl<'a> Flood<'a> {
             model: Model::default(),
             operations: 0,
             violations_with_device: 0,
+            violated: false,
             fates: [0; 5],
             memory: None,
         }
@@ -224,16 +227,16 @@ impl<'a> Flood<'a> {
         if let Some((client, phase)) = self.client.take()
             && has_device(phase)
         {
-            if phase == Phase::Up {
-                // An end in good order shortens the pause after the next violation; the device is kept for a while.
-                drop(client);
-                let client = Client::connect(&self.helper.socket_path()).unwrap();
-                client.greet();
-                assert!(client.open(1).0.resumed);
-                client.done(&HelperRequest::Release);
-            } else {
-                client.done(&HelperRequest::Release);
-            }
+            client.done(&HelperRequest::Release);
+        }
+        if std::mem::take(&mut self.violated) {
+            // A connection that had its link up and ends in good order makes the next pause a short one again.
+            let connect = || Client::connect(&self.helper.socket_path()).unwrap();
+            connect().bring_up(1);
+            let client = connect();
+            client.greet();
+            assert!(client.open(1).0.resumed);
+            client.done(&HelperRequest::Release);
         }
     }
 
@@ -258,9 +261,11 @@ impl<'a> Flood<'a> {
     fn affordable(&mut self, phase: Phase, fate: &Fate) -> bool {
         match fate {
             Fate::Closed if has_device(phase) => {
-                let affordable = self.violations_with_device <= self.frames / FRAMES_PER_VIOLATION_WITH_DEVICE
+                let affordable = !self.violated
+                    && self.violations_with_device <= self.frames / FRAMES_PER_VIOLATION_WITH_DEVICE
                     && self.random.below(2000) == 0;
                 self.violations_with_device += usize::from(affordable);
+                self.violated |= affordable;
                 affordable
             }
             Fate::Returned => self.fates[4] <= self.frames / FRAMES_PER_RETURN,
