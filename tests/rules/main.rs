@@ -11,5 +11,6 @@ mod hygiene;
 mod layers;
 mod licence;
 mod rust;
+mod size;
 mod units;
 mod workspace;
