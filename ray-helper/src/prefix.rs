@@ -88,11 +88,14 @@ fn left_aligned(address: IpAddr) -> u128 {
 }
 
 fn family_mask(address: IpAddr) -> u128 {
-    u128::MAX << (128 - family_bits(address))
+    match address {
+        IpAddr::V4(_) => u128::MAX << 96,
+        IpAddr::V6(_) => u128::MAX,
+    }
 }
 
 fn mask(len: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
+    u128::MAX.checked_shl(128_u32.saturating_sub(len.into())).unwrap_or(0)
 }
 
 #[cfg(test)]

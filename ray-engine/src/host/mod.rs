@@ -38,6 +38,16 @@ pub enum HostError {
     },
 }
 
+impl HostError {
+    /// Whether the helper is gone, rather than of another opinion.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Lost(_) | Self::Send(_) => true,
+            Self::Codec(_) | Self::Version { .. } | Self::Unexpected | Self::Refused(_) | Self::Failed { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

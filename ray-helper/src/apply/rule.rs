@@ -11,7 +11,7 @@ use netlink_packet_route::{
 };
 
 use super::Failure;
-use crate::{prefix::Prefix, sys::netlink::Netlink};
+use crate::{crash::crash_point, prefix::Prefix, sys::netlink::Netlink};
 
 /// Marks routes and rules as ours (`rtm_protocol`, `FRA_PROTOCOL`); no assigned number is near.
 pub(super) const PROTOCOL: u8 = 197;
@@ -25,27 +25,42 @@ pub(super) fn install(netlink: &mut Netlink, uid: u32, prefixes: &[Prefix]) -> R
         netlink
             .change(RouteNetlinkMessage::NewRule(prohibition(uid, prefix)), NLM_F_CREATE | NLM_F_EXCL)
             .map_err(Failure::at("adding the rule against loops"))?;
+        crash_point("create-after-first-rule");
     }
     Ok(())
 }
 
+/// Whether the rules that bear our mark are exactly those that [`install`] makes.
+pub(super) fn are_installed(netlink: &mut Netlink, uid: u32, prefixes: &[Prefix]) -> Result<bool, Failure> {
+    let found = ours(netlink)?;
+    let expected: Vec<RuleMessage> = prefixes.iter().map(|prefix| prohibition(uid, prefix)).collect();
+    let is_there = |wanted: &RuleMessage| found.iter().any(|rule| is_same(rule, wanted));
+    Ok(found.len() == expected.len() && expected.iter().all(is_there))
+}
+
 /// Removes every rule that bears our mark.
 pub fn sweep(netlink: &mut Netlink) -> Result<(), Failure> {
+    for rule in ours(netlink)? {
+        netlink
+            .change(RouteNetlinkMessage::DelRule(rule), 0)
+            .map_err(Failure::at("removing the rule against loops"))?;
+    }
+    Ok(())
+}
+
+/// Every rule that bears our mark.
+fn ours(netlink: &mut Netlink) -> Result<Vec<RuleMessage>, Failure> {
+    let mut found = Vec::new();
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {
         let mut request = RuleMessage::default();
         request.header.family = family;
         let answers = netlink.dump(&RouteNetlinkMessage::GetRule(request)).map_err(Failure::at("listing rules"))?;
-        for answer in answers {
-            if let RouteNetlinkMessage::NewRule(rule) = answer
-                && is_ours(&rule)
-            {
-                netlink
-                    .change(RouteNetlinkMessage::DelRule(rule), 0)
-                    .map_err(Failure::at("removing the rule against loops"))?;
-            }
-        }
+        found.extend(answers.into_iter().filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewRule(rule) if is_ours(&rule) => Some(rule),
+            _ => None,
+        }));
     }
-    Ok(())
+    Ok(found)
 }
 
 fn prohibition(uid: u32, prefix: &Prefix) -> RuleMessage {
@@ -60,6 +75,13 @@ fn prohibition(uid: u32, prefix: &Prefix) -> RuleMessage {
         RuleAttribute::Protocol(RouteProtocol::Other(PROTOCOL)),
     ];
     rule
+}
+
+/// Whether `rule`, as the kernel tells it, is what `wanted` asked for; the kernel adds attributes of its own.
+fn is_same(rule: &RuleMessage, wanted: &RuleMessage) -> bool {
+    (rule.header.family, rule.header.dst_len, rule.header.src_len, rule.header.action)
+        == (wanted.header.family, wanted.header.dst_len, wanted.header.src_len, wanted.header.action)
+        && wanted.attributes.iter().all(|attribute| rule.attributes.contains(attribute))
 }
 
 fn is_ours(rule: &RuleMessage) -> bool {

@@ -21,6 +21,7 @@ mtu_max = 1400
 queues_max = 2
 routes_max = 16
 grace_s = 0
+keep = "100.100.100.200, 200::7"
 "#;
     let expected = Config {
         engine_user: EngineUser::Uid(60077),
@@ -32,6 +33,7 @@ grace_s = 0
         queues_max: 2,
         routes_max: 16,
         grace: Duration::ZERO,
+        keep: vec!["100.100.100.200".parse().unwrap(), "200::7".parse().unwrap()],
     };
     assert_eq!(parse(text), Ok(expected));
 }
@@ -83,6 +85,15 @@ fn refuses_numbers_outside_their_range() {
         assert!(matches!(problem, Problem::NumberOutside { .. }), "{key} = {value}: {problem:?}");
     }
     assert_eq!(with_user("mtu_min = 1500\nmtu_max = 1400"), Problem::MtuOrder);
+}
+
+#[test]
+fn refuses_to_keep_what_is_no_mesh_address() {
+    let nine = ["100.64.0.9"; 9].join(",");
+    for value in ["", ",", "10.0.0.1", "100.64.0.9,", "100.64.0.9;100.64.0.8", "100.64.0.0/10", "fe80::1", &nine] {
+        assert_eq!(with_user(&format!("keep = \"{value}\"")), Problem::Keep, "{value}");
+    }
+    assert_eq!(with_user("keep = 1"), Problem::Keep);
 }
 
 #[test]

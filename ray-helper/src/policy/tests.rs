@@ -11,6 +11,8 @@ const V6: &str = "200::1234";
 fn refuses_no_queue_and_one_too_many() {
     for queues in [0, 9, 255] {
         assert_eq!(open(queues, 1280), Err(Refusal::QueueCount { max: 8 }), "{queues}");
+        let returned = HelperRequest::ReturnTun { queues };
+        assert_eq!(judge(&policy(""), returned), Err(Refusal::QueueCount { max: 8 }), "{queues}");
     }
     assert!(open(1, 1280).is_ok() && open(8, 1280).is_ok());
 }
