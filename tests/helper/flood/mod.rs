@@ -182,7 +182,11 @@ impl<'a> Flood<'a> {
         let (least, greatest) = self.memory.unwrap_or_default();
         println!("closed, refused, greeted, done, returned: {:?}", self.fates);
         println!("{} violations cost a device; memory {least} to {greatest} KiB", self.violations_with_device);
-        assert!(self.fates.iter().all(|count| *count > self.frames / 10_000), "every fate must be met often: {:?}", self.fates);
+        assert!(
+            self.fates.iter().all(|count| *count > self.frames / 10_000),
+            "every fate must be met often: {:?}",
+            self.fates
+        );
     }
 
     /// A connection, led to a phase by chance.
