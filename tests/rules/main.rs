@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deps;
+mod distro;
 mod docs;
 mod hygiene;
 mod layers;
