@@ -11,6 +11,7 @@ mod docs;
 mod hygiene;
 mod layers;
 mod licence;
+mod packages;
 mod rust;
 mod units;
 mod workspace;
