@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod deps;
+mod distro;
 mod docs;
 mod hygiene;
 mod layers;
 mod licence;
+mod packages;
 mod rust;
 mod size;
 mod units;
