@@ -1,7 +1,7 @@
 //! Who is at the other end of a unix socket, on the kernel's word.
 
 use std::{
-    fs, mem,
+    mem,
     os::fd::{AsFd, AsRawFd},
 };
 
@@ -68,12 +68,6 @@ fn read_groups(socket: &impl AsFd, groups: &mut [u32]) -> (nix::Result<()>, usiz
     };
     let count = usize::try_from(bytes).unwrap_or(usize::MAX) / EACH;
     (Errno::result(done).map(drop), count)
-}
-
-/// The uid that owns a path, for a client that wants to know whose server it is about to talk to.
-pub fn owner_of(path: &std::path::Path) -> std::io::Result<u32> {
-    use std::os::unix::fs::MetadataExt;
-    Ok(fs::metadata(path)?.uid())
 }
 
 #[cfg(test)]
