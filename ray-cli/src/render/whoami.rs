@@ -20,7 +20,7 @@ pub(crate) fn whoami(who: &WhoamiReply, palette: Palette) -> String {
     let _ = writeln!(text, "level   {level}: {}", reason(who));
     for level in Level::ALL {
         let (mark, role) = if level <= who.level { ("✓", Role::Ok) } else { ("·", Role::Dim) };
-        let _ = writeln!(text, "  {} {:<6}{}", palette.paint(role, mark), level.name(), level.adds());
+        let _ = writeln!(text, "  {} {:<7}{}", palette.paint(role, mark), level.name(), level.adds());
     }
     text
 }
