@@ -19,8 +19,8 @@ use super::{ToolError, failed};
 
 /// Questions on each connection: their answers fill every buffer between the engine and a caller that does not read.
 const QUESTIONS: usize = 500;
-/// Connections of a crowd at once; the engine lets fewer in.
-const HELD_MAX: usize = 200;
+/// Connections of a crowd at once. The engine serves fewer and turns the rest away; if it did not, the crowd would wait.
+const HELD_MAX: usize = 64;
 /// A line for each connection would fill a pipe that nobody reads.
 const TOLD_EVERY: u64 = 500;
 /// Where no descriptor or place is left.
