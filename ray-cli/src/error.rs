@@ -104,6 +104,7 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::Withdrawn(_) => "firewall withdraw",
         Reply::Dropped(_) | Reply::DroppedDone => "firewall log",
         Reply::Groups(_) => "group list",
+        Reply::Whoami(_) => "whoami",
     }
 }
 

@@ -11,6 +11,7 @@ mod escape;
 mod json;
 mod output;
 mod render;
+mod server;
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 

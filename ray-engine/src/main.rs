@@ -2,7 +2,10 @@
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
-use ray_engine::engine::{self, Options};
+use ray_engine::{
+    control::OverflowIds,
+    engine::{self, Options},
+};
 use tracing_subscriber::EnvFilter;
 
 /// ray-engine(8) is made from this text too.
@@ -47,10 +50,12 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     engine::refuse_privilege()?;
+    // Read before anything is given up: a confined process sees no kernel knobs.
+    let overflow = OverflowIds::read();
     // One worker more than a single-core host has keeps acknowledgements going while a link seals packets.
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(engine::run(options))?;
+    runtime.block_on(engine::run(options, overflow))?;
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use ray_ipc::control::{
 };
 
 use super::{
-    firewall_commands,
+    access_samples, firewall_commands,
     samples::{self, CODE, MOMENT},
 };
 
@@ -114,6 +114,7 @@ pub(crate) fn all() -> Vec<Command> {
         command(&["leave"], &["home", "--successor", "nas", "--yes"], Request::Leave(leave), samples::left(2)),
         command(&["nuke"], &["home", "--yes"], Request::Nuke(network()), samples::nuked(2)),
         command(&["version"], &[], Request::Version, samples::version()),
+        command(&["whoami"], &[], Request::Whoami, access_samples::by_group()),
     ];
     commands.extend(firewall_commands::all());
     commands

@@ -14,6 +14,7 @@ mod governing;
 mod membership;
 mod mesh;
 mod modes;
+mod operators;
 mod privilege;
 mod publication;
 mod recovery;

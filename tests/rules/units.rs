@@ -107,7 +107,7 @@ const ENGINE_ONLY: [Rule; 14] = [
 
 /// Lines that would break the design, with any value but `no`.
 const FORBIDDEN: [(&str, &str); 5] = [
-    ("PrivateUsers", "SO_PEERCRED would report every local user as nobody, and operators could not be told apart"),
+    ("PrivateUsers", "SO_PEERCRED would report every local user as nobody, and their levels could not be told apart"),
     ("DynamicUser", "the helper trusts one stable uid"),
     ("PrivateNetwork", "the device must appear on the host"),
     ("Sockets", "each program makes its own socket"),
@@ -128,8 +128,19 @@ const HELPER_KEYS: [(&str, &str); 10] = [
     ("keep", "\"\""),
 ];
 
-const ENGINE_KEYS: [&str; 9] =
-    ["relays", "discovery", "external_addrs", "bind_port", "operators", "mtu", "queues", "offload", "ipv6_only"];
+const ENGINE_KEYS: [&str; 11] = [
+    "relays",
+    "discovery",
+    "external_addrs",
+    "bind_port",
+    "readers",
+    "users",
+    "admins",
+    "mtu",
+    "queues",
+    "offload",
+    "ipv6_only",
+];
 
 #[test]
 fn the_helper_unit_is_hardened() {

@@ -26,6 +26,7 @@ pub(crate) mod requests;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod version;
+pub(crate) mod whoami;
 
 use std::{
     path::PathBuf,
@@ -108,6 +109,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<u8, Stop> {
         Verb::Leave(leave) => leave.run(context)?,
         Verb::Nuke(nuke) => nuke.run(context)?,
         Verb::Version(version) => version.run(context)?,
+        Verb::Whoami(whoami) => whoami.run(context)?,
         Verb::Completions(completions) => completions.run(context)?,
     }
     Ok(0)

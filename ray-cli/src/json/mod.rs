@@ -8,6 +8,7 @@ pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod ping;
 pub(crate) mod status;
+pub(crate) mod whoami;
 
 use ray_ipc::control::{EngineInfo, NetworkMode, PathState, TunStatus, UpReply, VERSION};
 use serde_json::{Value, json};

@@ -16,6 +16,7 @@ pub(crate) mod qr;
 pub(crate) mod status;
 pub(crate) mod suggestion;
 mod table;
+pub(crate) mod whoami;
 
 use ray_ipc::control::{NetworkMode, PathState};
 

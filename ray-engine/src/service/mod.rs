@@ -93,6 +93,8 @@ pub struct Parts {
     /// Name to use where the user gives none.
     pub hostname: Hostname,
     pub ipv6_only: bool,
+    /// What root should know about the settings, in words.
+    pub warnings: Vec<String>,
     pub mesh: Mesh,
     pub events: mpsc::Receiver<MeshEvent>,
     pub announcer: Announcer,
@@ -180,6 +182,8 @@ struct Core {
     me: PeerId,
     hostname: Hostname,
     ipv6_only: bool,
+    /// What root should know about the settings, in words.
+    warnings: Vec<String>,
     mesh: Mesh,
     events: mpsc::Receiver<MeshEvent>,
     announcer: Announcer,
@@ -228,6 +232,7 @@ impl Core {
             store: parts.store,
             hostname: parts.hostname,
             ipv6_only: parts.ipv6_only,
+            warnings: parts.warnings,
             mesh: parts.mesh,
             events: parts.events,
             announcer: parts.announcer,
@@ -377,6 +382,7 @@ impl Core {
             Request::SetMode(request) => self.set_mode(&request).map(Reply::Mode),
             Request::Status => Ok(Reply::Status(Box::new(self.status()))),
             Request::Version => Ok(Reply::Version(self.engine_info())),
+            Request::Whoami => Err(failure::who_asks()),
         };
         answer::send(&answer, reply.unwrap_or_else(Reply::Error)).await;
     }

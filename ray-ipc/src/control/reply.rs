@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 
 use super::{
     DroppedFlow, ErrorReply, FirewallReply, FirewallTestReply, GroupsReply, NetworkMode, SuggestionStatus,
-    SuggestionsReply,
+    SuggestionsReply, WhoamiReply,
 };
 
 /// One message of an answer.
@@ -58,6 +58,7 @@ pub enum Reply {
     Dropped(Box<DroppedFlow>),
     DroppedDone,
     Groups(GroupsReply),
+    Whoami(Box<WhoamiReply>),
 }
 
 impl Reply {

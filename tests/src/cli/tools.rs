@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     lab::LabError,
-    tool::{ToolError, blob, bulk, dns, flood, hold, http, ping, ps, reach, rogue, stranger, swarm, udp},
+    tool::{ToolError, blob, bulk, caller, dns, flood, hold, http, ping, ps, reach, rogue, stranger, swarm, udp},
 };
 
 /// How long one echo may take.
@@ -76,6 +76,10 @@ pub(super) fn run(tool: Tool) -> u8 {
         }
         Tool::Swarm { code, count, prefix } => {
             shown(swarm::run(&code, count, &prefix), |report| print_json(report).map(|()| 0))
+        }
+        Tool::CallerTurn { socket, uid } => shown(caller::turn(&socket, uid), |told| print_json(told).map(|()| 0)),
+        Tool::CallerCrowd { socket } => {
+            shown(caller::crowd(&socket, |count| drop(print(&count.to_string()))), |()| Ok(0))
         }
         Tool::Ps { json } => shown(ps::list(), |list| {
             if json {

@@ -3,6 +3,7 @@
 
 pub mod blob;
 pub mod bulk;
+pub mod caller;
 pub mod dns;
 mod endpoint;
 pub mod flood;
