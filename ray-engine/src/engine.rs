@@ -20,6 +20,7 @@ use crate::{
     ident::Hostname,
     mesh::{self, Guest, Mesh, MeshSettings, wire::FEATURE_IPV6_ONLY},
     publish::{self, Announcer, Places, Shelf},
+    readiness,
     service::{Parts, Service},
     store::{STATE_DIR, Store},
 };
@@ -126,6 +127,8 @@ pub async fn run(options: Options, overflow: OverflowIds) -> Result<(), Box<dyn 
         inject: Arc::new(move |packet| inject_into.inject(&inject_mesh, packet)),
     })?;
 
+    readiness::start(tunnel.control().state(), service.clone());
+
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
@@ -133,6 +136,7 @@ pub async fn run(options: Options, overflow: OverflowIds) -> Result<(), Box<dyn 
         _ = terminate.recv() => tracing::info!("terminated"),
         _ = interrupt.recv() => tracing::info!("interrupted"),
     }
+    readiness::stopping();
     // The device stays with the helper for its grace time, so that a restart keeps inner connections.
     tunnel.stop();
     mesh.close().await;

@@ -46,7 +46,10 @@ use std::{
 };
 
 use ray_ipc::control::{ErrorReply, Reply, Request};
-use tokio::{sync::mpsc, time::sleep_until};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep_until,
+};
 
 use self::{
     bucket::Buckets,
@@ -147,6 +150,8 @@ enum Command {
     },
     /// A follower of dropped flows asks for names.
     Name(Naming),
+    /// Somebody wants to know whether the service still comes to answer.
+    Pulse(oneshot::Sender<()>),
     /// A look-up has ended.
     LookedUp {
         room: RoomId,
@@ -172,6 +177,12 @@ impl Service {
             answer::send(&answer, Reply::Error(failure::shutting_down())).await;
         }
         replies
+    }
+
+    /// Waits until the service has come to answer; `false` when there is no service any more.
+    pub async fn pulse(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Pulse(answer)).await.is_ok() && answered.await.is_ok()
     }
 }
 
@@ -297,6 +308,8 @@ impl Core {
             Command::HandedIn(handed) => self.finish_handing_in(handed),
             Command::Published { room, outcome } => self.finish_publishing(room, outcome),
             Command::Name(naming) => self.name_party(naming),
+            // Who asked and does not wait any more has its answer.
+            Command::Pulse(answer) => drop(answer.send(())),
             Command::LookedUp { room, found } => self.finish_looking(room, found),
         }
     }

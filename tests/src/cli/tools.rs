@@ -1,6 +1,6 @@
 //! `ray-lab tool …`: runs a tool and prints what it found.
 
-use std::time::Duration;
+use std::{io, thread, time::Duration};
 
 use serde::Serialize;
 use simple_dns::RCODE;
@@ -12,6 +12,11 @@ use super::{
 use crate::{
     lab::LabError,
     tool::{ToolError, blob, bulk, caller, dns, flood, hold, http, ping, ps, reach, rogue, stranger, swarm, udp},
+    live_helper::NetState,
+    tool::{
+        ToolError, blob, bulk, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, stranger, stream,
+        swarm, udp,
+    },
 };
 
 /// How long one echo may take.
@@ -49,6 +54,34 @@ pub(super) fn run(tool: Tool) -> u8 {
         }
         Tool::TcpSend { target, bytes, answer } => {
             shown(bulk::send(target, bytes, answer), |report| print_json(report).map(|()| 0))
+        }
+        Tool::TcpTrickle { target } => {
+            let ended = stdin_end();
+            shown(bulk::send_until(target, move || ended.is_finished()), |report| print_json(report).map(|()| 0))
+        }
+        Tool::TcpIdle { target } => {
+            // A panic of a reader of stdin is its end too.
+            shown(hold::idle(target, || drop(stdin_end().join())), |()| Ok(0))
+        }
+        Tool::UdpCount { address } => {
+            shown(stream::count(address, || note("listening")), |counted| print_json(counted).map(|()| 0))
+        }
+        Tool::UdpStream { target } => {
+            let ended = stdin_end();
+            shown(stream::send(target, move || ended.is_finished()), |sent| print_json(sent).map(|()| 0))
+        }
+        Tool::Capture { interface } => {
+            let ended = stdin_end();
+            let report = capture::watch(&interface, move || ended.is_finished(), || note("watching"));
+            shown(report, |report| print_json(report).map(|()| 0))
+        }
+        Tool::NetState => {
+            let state = NetState::read_settled();
+            let mut lines = [state.links, state.addresses, state.routes, state.rules].into_iter().flatten();
+            lines.try_for_each(|line| print(&line)).map_or(1, |()| 0)
+        }
+        Tool::NotifyListen { path } => {
+            shown(notify::listen(&path, || note("listening"), |line| drop(print(line))), |()| Ok(0))
         }
         // Whoever stops reading has seen enough.
         Tool::TcpHold { target } => {
@@ -90,6 +123,11 @@ pub(super) fn run(tool: Tool) -> u8 {
             Ok(0)
         }),
     }
+}
+
+/// Ends when stdin does.
+fn stdin_end() -> thread::JoinHandle<()> {
+    thread::spawn(|| drop(io::copy(&mut io::stdin(), &mut io::sink())))
 }
 
 fn shown<T>(result: Result<T, ToolError>, show: impl FnOnce(&T) -> Result<u8, LabError>) -> u8 {
