@@ -7,6 +7,7 @@ pub(crate) mod log;
 pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod ping;
+pub(crate) mod sandbox;
 pub(crate) mod status;
 
 use ray_ipc::control::{EngineInfo, NetworkMode, PathState, TunStatus, UpReply, VERSION};
