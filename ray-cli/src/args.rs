@@ -18,7 +18,7 @@ Start     create NAME        Found a network; this host becomes its coordinator
 Look      status             Show networks, peers and how each is reached
           ping TARGET        Measure the way to a peer through the tunnel
           log                Tell who did what in a network, and when
-          doctor             Check this host; doctor --sandbox tries to break out
+          doctor             Check this host; doctor --sandbox tries to escape
 Members   invite             Make an invite; invite list, invite revoke INVITE
           requests           List who asks to be let in
           accept, deny, kick Let in who asks, or refuse; remove a member
@@ -38,7 +38,7 @@ Global options:
 {options}
 
 Exit codes: 0 ok, 1 other, 2 usage, 3 timeout, 4 not permitted, 5 engine or
-  helper not running, 6 not found or ambiguous, 7 refused by policy or remote{after-help}";
+  helper not running, 6 not found or ambiguous, 7 refused, 8 sandbox unsafe{after-help}";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -19,6 +19,7 @@ mod publication;
 mod recovery;
 mod refusals;
 mod removal;
+mod sandbox;
 mod settings;
 mod splits;
 mod support;

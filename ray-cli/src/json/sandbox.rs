@@ -44,7 +44,7 @@ fn act_value(act: &Act, verdict: &Verdict) -> Value {
         Verdict::Refused { by, errno } => ("refused", Some(by.name()), *errno, None),
         Verdict::GotThrough { errno } => ("got_through", None, *errno, None),
         Verdict::Open { needs } => ("open", None, None, Some(format!("needs Linux {}", needs.linux))),
-        Verdict::NotJudged { reason } => ("not_judged", None, None, Some(reason.clone())),
+        Verdict::NotJudged { reason } => ("not_judged", None, None, Some(reason.words().to_owned())),
     };
     json!({
         "id": act.id, "kind": act.kind.name(), "act": act.words, "verdict": name, "by": by,

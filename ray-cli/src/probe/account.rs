@@ -23,11 +23,11 @@ pub(super) fn engine(policy: &str, passwd: &str) -> Account {
         let known = accounts(passwd).map(|(account, _)| account).find(|account| account.uid == uid);
         Some(known.unwrap_or(Account { name: uid.to_string(), uid, gid: uid }))
     };
-    by_name()
-        .map(|(account, _)| account)
-        .or_else(by_uid)
-        .filter(|account| account.uid != 0)
-        .unwrap_or(Account { name: "nobody".to_owned(), uid: NOBODY, gid: NOBODY })
+    by_name().map(|(account, _)| account).or_else(by_uid).filter(|account| account.uid != 0).unwrap_or(Account {
+        name: "nobody".to_owned(),
+        uid: NOBODY,
+        gid: NOBODY,
+    })
 }
 
 /// The directories in which users keep what is theirs, each once.

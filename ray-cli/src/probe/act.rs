@@ -213,7 +213,9 @@ pub(crate) struct Target {
 pub(crate) enum Access {
     Read,
     Write,
-    /// Put something into its directory.
+    /// Put a nameless file into it, which is a directory.
+    Fill,
+    /// Put it into its directory; it is removed again if that worked.
     Create,
 }
 

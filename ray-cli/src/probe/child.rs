@@ -1,6 +1,7 @@
 //! The child: becomes the process, tries one act, and ends with how it went.
 
 use std::{
+    env,
     ffi::{CString, OsString},
     fs::{self, File, Metadata},
     io::{self, Write},
@@ -32,7 +33,6 @@ pub(super) const NO_PID: &str = "-";
 /// Said on standard output before the act, with `1` where the file's mode would have allowed it.
 pub(super) const TRYING: &str = "trying";
 /// Leaves the confinement out, so that a test can see acts get through. Only builds for debugging know it.
-#[cfg(debug_assertions)]
 const UNCONFINED: &str = "RAY_PROBE_UNCONFINED";
 
 /// Exit codes beyond every errno.
@@ -78,11 +78,12 @@ fn attempt(process: Process, act: &Act, facts: &Facts) -> Result<std::convert::I
         prepared.devices(act).map_err(Fault::Unready)?;
         enter_view(facts.live(process)).map_err(Fault::Unready)?;
     }
+    env::set_current_dir("/").map_err(|error| Fault::Unready(error.to_string()))?;
     become_process(process, facts, is_root).map_err(Fault::Unready)?;
     prepared.own(act).map_err(Fault::Unready)?;
     let permitted = act.target.as_ref().is_some_and(permits);
     let texts: Vec<Option<CString>> = act.arguments.iter().map(text).collect();
-    if !is_unconfined() {
+    if passed_on().is_none() {
         confine(process, facts).map_err(Fault::Unconfinable)?;
     }
     let said = format!("{TRYING} {}\n", u8::from(permitted));
@@ -139,9 +140,8 @@ fn become_process(process: Process, facts: &Facts, is_root: bool) -> Result<(), 
             let (uid, gid) = (geteuid(), getegid());
             let ours = format!("run it with sudo; a user cannot be root of a namespace here");
             unshare(CloneFlags::CLONE_NEWUSER).map_err(|_| ours.clone())?;
-            let write = |file: &str, text: String| {
-                fs::write(format!("/proc/self/{file}"), text).map_err(|_| ours.clone())
-            };
+            let write =
+                |file: &str, text: String| fs::write(format!("/proc/self/{file}"), text).map_err(|_| ours.clone());
             write("setgroups", "deny".to_owned())?;
             write("uid_map", format!("0 {uid} 1\n"))?;
             write("gid_map", format!("0 {gid} 1\n"))
@@ -173,18 +173,18 @@ fn confine(process: Process, facts: &Facts) -> Result<(), String> {
             };
             engine::confine(&places).map(drop).map_err(said)
         }
-        Process::Helper => ray_confine::helper::confine()
-            .map(drop)
-            .and_then(|()| ray_confine::helper::before_serving())
-            .map_err(said),
+        Process::Helper => {
+            ray_confine::helper::confine().map(drop).and_then(|()| ray_confine::helper::before_serving()).map_err(said)
+        }
     }
 }
 
-fn is_unconfined() -> bool {
-    #[cfg(debug_assertions)]
-    return std::env::var_os(UNCONFINED).is_some();
-    #[cfg(not(debug_assertions))]
-    false
+/// Variables that a child sees: none, or the one that only a build for debugging knows.
+pub(super) fn passed_on() -> Option<(&'static str, OsString)> {
+    if !cfg!(debug_assertions) {
+        return None;
+    }
+    env::var_os(UNCONFINED).map(|value| (UNCONFINED, value))
 }
 
 /// Whether owner and mode allow it to who we are now, without any capability.
@@ -192,9 +192,11 @@ fn permits(target: &Target) -> bool {
     let (path, want) = match target.access {
         Access::Read => (target.path.as_path(), 0o4),
         Access::Write => (target.path.as_path(), 0o2),
+        Access::Fill => (target.path.as_path(), 0o3),
         Access::Create => (target.path.parent().unwrap_or(Path::new("/")), 0o3),
     };
-    let search = path.ancestors().skip(1).all(|directory| fs::metadata(directory).is_ok_and(|found| grants(&found, 0o1)));
+    let search =
+        path.ancestors().skip(1).all(|directory| fs::metadata(directory).is_ok_and(|found| grants(&found, 0o1)));
     search && fs::metadata(path).is_ok_and(|found| grants(&found, want))
 }
 

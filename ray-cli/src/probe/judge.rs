@@ -4,9 +4,6 @@ use nix::errno::Errno;
 
 use super::act::{Access, Act, Defence, Needs};
 
-/// What is said of an act that only the real identity can try.
-const WANTS_ROOT: &str = "run it with sudo";
-
 /// How the child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -42,20 +39,56 @@ pub(crate) struct Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// With the answer; without one the process was killed.
-    Refused { by: Defence, errno: Option<Errno> },
+    Refused {
+        by: Defence,
+        errno: Option<Errno>,
+    },
     /// With the answer, where the kernel minded something else than who asked.
-    GotThrough { errno: Option<Errno> },
+    GotThrough {
+        errno: Option<Errno>,
+    },
     /// It got through for lack of what a newer kernel has.
-    Open { needs: Needs },
-    NotJudged { reason: String },
+    Open {
+        needs: Needs,
+    },
+    NotJudged {
+        reason: Reason,
+    },
+}
+
+/// Why nothing can be said of an act.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// It depends on who tries it, and only root can become the process.
+    WantsRoot,
+    /// The file that it is about is not on this host.
+    NotHere,
+    /// The kernel was built without it.
+    NotInKernel,
+    /// The call did not end.
+    Stuck,
+    /// Something to try it on could not be made.
+    Unready(String),
+}
+
+impl Reason {
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::WantsRoot => "run it with sudo",
+            Self::NotHere => "not on this host",
+            Self::NotInKernel => "not in this kernel",
+            Self::Stuck => "the call did not end",
+            Self::Unready(reason) => reason,
+        }
+    }
 }
 
 /// Judges one act. Every answer that is not a known refusal is one of somebody who was let through.
 pub(super) fn judge(act: &Act, observed: &Observed, standing: Standing, exists: Option<bool>) -> Verdict {
     match &observed.outcome {
         Outcome::Killed => Verdict::Refused { by: Defence::Seccomp, errno: None },
-        Outcome::Unready(reason) => not_judged(reason),
-        Outcome::Stuck => not_judged("the call did not end"),
+        Outcome::Unready(reason) => not_judged(Reason::Unready(reason.clone())),
+        Outcome::Stuck => not_judged(Reason::Stuck),
         Outcome::Done => got_through(act, standing, None),
         Outcome::Errno(errno) => judge_errno(act, observed, standing, exists, *errno),
     }
@@ -66,7 +99,7 @@ fn judge_errno(act: &Act, observed: &Observed, standing: Standing, exists: Optio
         if standing.has_identity || by.belongs_to_the_process() {
             Verdict::Refused { by, errno: Some(errno) }
         } else {
-            not_judged(WANTS_ROOT)
+            not_judged(Reason::WantsRoot)
         }
     };
     let is_file = act.target.is_some();
@@ -76,16 +109,20 @@ fn judge_errno(act: &Act, observed: &Observed, standing: Standing, exists: Optio
         Errno::EROFS if is_file => refused(Defence::ReadOnlyMount),
         Errno::ENOENT if is_file => match exists {
             Some(true) => refused(Defence::MountNamespace),
-            Some(false) => not_judged("not on this host"),
-            None => not_judged(WANTS_ROOT),
+            Some(false) => not_judged(Reason::NotHere),
+            None => not_judged(Reason::WantsRoot),
         },
         _ if act.refusals.contains(&errno) => refused(defence(act, observed, errno)),
+        // A file system without nameless files.
+        Errno::EOPNOTSUPP if act.target.as_ref().is_some_and(|target| target.access == Access::Fill) => {
+            not_judged(Reason::NotInKernel)
+        }
         Errno::ENOSYS
         | Errno::EAFNOSUPPORT
         | Errno::EPROTONOSUPPORT
         | Errno::ESOCKTNOSUPPORT
         | Errno::ENODEV
-        | Errno::ENXIO => not_judged("this kernel does not have it"),
+        | Errno::ENXIO => not_judged(Reason::NotInKernel),
         _ => got_through(act, standing, Some(errno)),
     }
 }
@@ -93,6 +130,8 @@ fn judge_errno(act: &Act, observed: &Observed, standing: Standing, exists: Optio
 /// Who gave the answer. The kernel asks owner and mode first, then Landlock, then the driver.
 fn defence(act: &Act, observed: &Observed, errno: Errno) -> Defence {
     match (&act.target, observed.permitted) {
+        // The filter answers before the memory's own rule, which says EACCES.
+        (None, _) if act.defence == Defence::Memory && errno == Errno::EPERM => Defence::Seccomp,
         (None, _) => act.defence,
         (Some(_), Some(true)) if errno == Errno::EPERM => Defence::Capabilities,
         (Some(_), Some(true)) => Defence::Landlock,
@@ -107,8 +146,8 @@ fn got_through(act: &Act, standing: Standing, errno: Option<Errno>) -> Verdict {
     }
 }
 
-fn not_judged(reason: &str) -> Verdict {
-    Verdict::NotJudged { reason: reason.to_owned() }
+fn not_judged(reason: Reason) -> Verdict {
+    Verdict::NotJudged { reason }
 }
 
 /// Whether what the act is about is on this host; for what it would create, the directory.
@@ -116,7 +155,7 @@ pub(super) fn exists(act: &Act) -> Option<bool> {
     let target = act.target.as_ref()?;
     let path = match target.access {
         Access::Create => target.path.parent()?,
-        Access::Read | Access::Write => &target.path,
+        Access::Read | Access::Write | Access::Fill => &target.path,
     };
     match std::fs::symlink_metadata(path) {
         Ok(_) => Some(true),
@@ -157,7 +196,7 @@ mod tests {
         let outcome = || observed(Outcome::Errno(Errno::EPERM));
         let refused = judge(&plain(), &outcome(), ROOT, None);
         assert_eq!(refused, Verdict::Refused { by: Defence::Capabilities, errno: Some(Errno::EPERM) });
-        assert_eq!(judge(&plain(), &outcome(), USER, None), not_judged(WANTS_ROOT));
+        assert_eq!(judge(&plain(), &outcome(), USER, None), not_judged(Reason::WantsRoot));
         let filtered = plain().defended_by(Defence::Seccomp);
         assert!(matches!(judge(&filtered, &outcome(), USER, None), Verdict::Refused { by: Defence::Seccomp, .. }));
     }
@@ -173,7 +212,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_proves_nothing_unless_it_is_only_hidden() {
         let absent = || observed(Outcome::Errno(Errno::ENOENT));
-        assert_eq!(judge(&file(), &absent(), ROOT, Some(false)), not_judged("not on this host"));
+        assert_eq!(judge(&file(), &absent(), ROOT, Some(false)), not_judged(Reason::NotHere));
         let hidden = judge(&file(), &absent(), ROOT, Some(true));
         assert_eq!(hidden, Verdict::Refused { by: Defence::MountNamespace, errno: Some(Errno::ENOENT) });
         assert!(matches!(judge(&plain(), &absent(), ROOT, None), Verdict::GotThrough { .. }));

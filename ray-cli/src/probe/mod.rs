@@ -21,8 +21,9 @@ mod run;
 pub(crate) mod samples;
 
 pub(crate) use self::{
-    act::{Act, Kind},
-    judge::Verdict,
+    act::Act,
+    judge::{Reason, Verdict},
+    live::Promise,
     report::{ProcessReport, Report, Tally},
     run::{ProbeError, run},
 };

@@ -121,11 +121,10 @@ fn verdict(process: Process, act: &Act, facts: &Facts, standing: Standing) -> Re
 
 fn spawn(process: Process, act: &Act, facts: &Facts) -> io::Result<Output> {
     let pid = |pid: Option<i32>| pid.map_or_else(|| child::NO_PID.to_owned(), |pid| pid.to_string());
-    Command::new(SELF)
-        .arg(child::ARGUMENT)
-        .args([process.name(), &act.id, &pid(facts.engine_pid), &pid(facts.helper_pid)])
-        .stdin(Stdio::null())
-        .output()
+    let mut command = Command::new(SELF);
+    command.env_clear().envs(child::passed_on()).stdin(Stdio::null());
+    command.args([child::ARGUMENT, process.name(), &act.id, &pid(facts.engine_pid), &pid(facts.helper_pid)]);
+    command.output()
 }
 
 /// Somebody for the children to reach by a name that is no path.

@@ -4,7 +4,7 @@ use nix::{errno::Errno, libc};
 
 use super::{
     act::{Act, Defence, Kind, Needs, Process},
-    judge::Verdict,
+    judge::{Reason, Verdict},
     live::Promise,
     report::{ProcessReport, Report},
 };
@@ -15,14 +15,10 @@ const KILLED: Verdict = Verdict::Refused { by: Defence::Seccomp, errno: None };
 pub(crate) fn breached() -> Report {
     let acts = [
         (Kind::Programs, "run a program", KILLED),
-        (
-            Kind::Programs,
-            "make data code",
-            Verdict::Refused { by: Defence::Memory, errno: Some(Errno::EACCES) },
-        ),
+        (Kind::Programs, "make data code", Verdict::Refused { by: Defence::Memory, errno: Some(Errno::EACCES) }),
         (Kind::Network, "read every packet of the host", Verdict::GotThrough { errno: Some(Errno::EINVAL) }),
         (Kind::Network, "take a TCP port of the host", Verdict::Open { needs: Needs::TCP }),
-        (Kind::Files, "read /etc/sudoers", Verdict::NotJudged { reason: "not on this host".into() }),
+        (Kind::Files, "read /etc/sudoers", Verdict::NotJudged { reason: Reason::NotHere }),
     ];
     let promises = [("system calls are filtered", "2", true), ("no program gives it new rights", "0", false)];
     let engine = ProcessReport {

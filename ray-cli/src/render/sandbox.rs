@@ -4,7 +4,7 @@ use super::counted;
 use crate::{
     escape::escape,
     output::{Palette, Role},
-    probe::{Act, Kind, ProcessReport, Report, Tally, Verdict},
+    probe::{Act, ProcessReport, Promise, Reason, Report, Tally, Verdict},
 };
 
 /// Longer words push what refused them to the right, in their own line only.
@@ -13,7 +13,7 @@ const WORDS_WIDTH: usize = 44;
 pub(crate) fn all(report: &Report, palette: Palette) -> String {
     let mut text = String::new();
     for process in &report.processes {
-        text.push_str(&process_text(process, palette));
+        text.push_str(&process_text(process, report.is_root, palette));
         text.push('\n');
     }
     text.push_str(&sum(report, palette));
@@ -42,31 +42,56 @@ pub(crate) fn sum(report: &Report, palette: Palette) -> String {
     format!("{}\n", parts.join(" · "))
 }
 
-fn process_text(process: &ProcessReport, palette: Palette) -> String {
+fn process_text(process: &ProcessReport, is_root: bool, palette: Palette) -> String {
     let mut text = palette.paint(Role::Name, process.process.name());
     text.push_str(&format!(" · tried as {}", escape(&process.user)));
     match process.pid {
         Some(pid) => text.push_str(&format!(" · running as process {pid}")),
-        None => text.push_str(&format!(" · {} is not running", process.process.program())),
+        None if is_root => text.push_str(&format!(" · {} is not running", process.process.program())),
+        None => {}
     }
     text.push('\n');
     for promise in &process.promises {
-        let line = if promise.holds {
-            format!("{} {}", palette.paint(Role::Ok, "●"), promise.words)
-        } else {
-            let found = if promise.found.is_empty() { "nothing" } else { &promise.found };
-            let bad = palette.paint(Role::Bad, &format!("no: {}", escape(found)));
-            format!("{} {}", palette.paint(Role::Bad, "✗"), padded(promise.words, &bad))
-        };
-        text.push_str(&format!("  {line}\n"));
+        text.push_str(&promise_text(promise, palette));
     }
-    let mut heading: Option<Kind> = None;
-    for (act, verdict) in &process.acts {
-        if heading != Some(act.kind) {
-            heading = Some(act.kind);
-            text.push_str(&format!("\n  {}\n", palette.paint(Role::Dim, act.kind.title())));
+    for acts in process.acts.chunk_by(|(one, _), (next, _)| one.kind == next.kind) {
+        let title = acts.first().map_or("", |(act, _)| act.kind.title());
+        text.push_str(&format!("\n  {}\n", palette.paint(Role::Dim, title)));
+        text.push_str(&kind_text(acts, palette));
+    }
+    text
+}
+
+fn promise_text(promise: &Promise, palette: Palette) -> String {
+    if promise.holds {
+        return format!("  {} {}\n", palette.paint(Role::Ok, "●"), promise.words);
+    }
+    let found = if promise.found.is_empty() { "nothing" } else { &promise.found };
+    let said = palette.paint(Role::Bad, &format!("NO: {}", escape(found)));
+    format!("  {} {}\n", palette.paint(Role::Bad, "✗"), padded(promise.words, &said))
+}
+
+/// What was judged, one line each; what was not, in one line for each reason.
+fn kind_text(acts: &[(Act, Verdict)], palette: Palette) -> String {
+    let mut text = String::new();
+    let mut left_out: Vec<(&Reason, Vec<&Act>)> = Vec::new();
+    for (act, verdict) in acts {
+        let Verdict::NotJudged { reason } = verdict else {
+            text.push_str(&act_text(act, verdict, palette));
+            continue;
+        };
+        match left_out.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, acts)) => acts.push(act),
+            None => left_out.push((reason, vec![act])),
         }
-        text.push_str(&act_text(act, verdict, palette));
+    }
+    for (reason, acts) in left_out {
+        let words = match acts.as_slice() {
+            [act] => escape(&act.words).into_owned(),
+            acts => format!("{} more", acts.len()),
+        };
+        let said = palette.paint(Role::Dim, &escape(reason.words()));
+        text.push_str(&format!("  {} {}\n", palette.paint(Role::Dim, "○"), padded(&words, &said)));
     }
     text
 }
@@ -82,7 +107,7 @@ fn act_text(act: &Act, verdict: &Verdict, palette: Palette) -> String {
         Verdict::Open { needs } => {
             (Role::Warn, "◐", palette.paint(Role::Warn, &format!("open: needs Linux {}", needs.linux)))
         }
-        Verdict::NotJudged { reason } => (Role::Dim, "○", palette.paint(Role::Dim, &escape(reason))),
+        Verdict::NotJudged { reason } => (Role::Dim, "○", palette.paint(Role::Dim, &escape(reason.words()))),
     };
     format!("  {} {}\n", palette.paint(role, mark), padded(&escape(&act.words), &said))
 }
@@ -111,12 +136,17 @@ fn remedies(report: &Report, palette: Palette) -> String {
         lines.push(format!("this kernel {what} → use a newer one, or the systemd units"));
     }
     if !report.is_root {
-        lines.push(format!("{} need the real users → sudo ray doctor --sandbox", counted(tally.not_judged, "act")));
+        lines.push(format!("{} only root can try → sudo ray doctor --sandbox", counted(wanting_root(report), "act")));
     }
     if report.processes.iter().any(|process| process.pid.is_none()) && report.is_root {
         lines.push("what is not running was tried in this shell's view of the files → start it and repeat".to_owned());
     }
     lines.iter().map(|line| format!("{} {line}\n", palette.paint(Role::Warn, "!"))).collect()
+}
+
+fn wanting_root(report: &Report) -> usize {
+    let verdicts = report.processes.iter().flat_map(|process| &process.acts);
+    verdicts.filter(|(_, verdict)| *verdict == Verdict::NotJudged { reason: Reason::WantsRoot }).count()
 }
 
 impl Tally {
@@ -138,7 +168,7 @@ mod tests {
         let expected = "\
 engine · tried as rayfish · running as process 4711
   ● system calls are filtered
-  ✗ no program gives it new rights                no: 0
+  ✗ no program gives it new rights                NO: 0
 
   programs and memory
   ● run a program                                 seccomp: killed

@@ -37,7 +37,6 @@ pub(super) fn all(process: Process) -> Vec<Act> {
             request("owner", "give the device to another user", Ready::Queue, libc::TUNSETOWNER, 0.into()),
             request("carrier", "unplug the device", Ready::Queue, libc::TUNSETCARRIER, 0.into()),
             request("send_buffer", "change the device's buffer", Ready::Queue, libc::TUNSETSNDBUF, 0.into()),
-            request("header", "change the device's packet header", Ready::Queue, libc::TUNSETVNETHDRSZ, 0.into()),
             request("detach", "detach its queue", Ready::Queue, libc::TUNSETQUEUE, name_and_flags(IFF_DETACH_QUEUE)),
             request("attach", "attach to the device by its name", Ready::FreshQueue, libc::TUNSETIFF, queue_of(DEVICE)),
             request("create", "make a device of its own", Ready::FreshQueue, libc::TUNSETIFF, queue_of("rayown0")),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::libc::{self, AT_FDCWD, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_WRONLY};
+use nix::libc::{self, AT_FDCWD, O_CLOEXEC, O_RDONLY, O_TMPFILE, O_WRONLY};
 
 use super::super::{
     act::{Access, Act, Arg, Defence, Kind, Needs, Process, Ready},
@@ -34,13 +34,8 @@ const DIRECTORIES: [&str; 9] = [
     "/root",
     "/run",
 ];
-const DEVICES: [(&str, &str); 5] = [
-    ("mem", "/dev/mem"),
-    ("kmsg", "/dev/kmsg"),
-    ("port", "/dev/port"),
-    ("kvm", "/dev/kvm"),
-    ("uinput", "/dev/uinput"),
-];
+const DEVICES: [(&str, &str); 5] =
+    [("mem", "/dev/mem"), ("kmsg", "/dev/kmsg"), ("port", "/dev/port"), ("kvm", "/dev/kvm"), ("uinput", "/dev/uinput")];
 const TUNABLES: [&str; 7] = [
     "/proc/sys/kernel/core_pattern",
     "/proc/sys/kernel/modprobe",
@@ -61,10 +56,9 @@ pub(super) fn all(process: Process, facts: &Facts) -> Vec<Act> {
     for path in PROGRAMS.iter().chain(&UNITS).chain(&SETTINGS).chain(&TUNABLES) {
         acts.push(write(Path::new(path)));
     }
-    acts.push(create(Path::new("/etc/ld.so.preload")));
-    acts.extend(DIRECTORIES.map(|directory| create(&Path::new(directory).join(LEFTOVER))));
+    acts.extend(DIRECTORIES.map(|directory| put_into(Path::new(directory))));
     acts.extend(DEVICES.map(|(_, path)| read(Path::new(path))));
-    acts.extend([write(Path::new("/proc/self/root/etc/passwd")), write(Path::new("/proc/self/cwd/../etc/passwd"))]);
+    acts.extend([write(Path::new("/proc/self/root/etc/passwd")), write(Path::new("/proc/self/cwd/etc/passwd"))]);
     match process {
         Process::Engine => acts.push(read(Path::new("/dev/net/tun"))),
         Process::Helper => {
@@ -93,14 +87,16 @@ fn write(path: &Path) -> Act {
     open("write", path, O_WRONLY | O_CLOEXEC, Access::Write)
 }
 
-fn create(path: &Path) -> Act {
-    open("create", path, O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL, Access::Create)
+/// A file without a name, so that nothing stays.
+fn put_into(directory: &Path) -> Act {
+    open("put a file into", directory, O_WRONLY | O_CLOEXEC | O_TMPFILE, Access::Fill)
 }
 
 fn open(verb: &str, path: &Path, flags: i32, access: Access) -> Act {
     let text = path.to_string_lossy();
+    let name = format!("{}{}", verb.split(' ').next().unwrap_or(verb), text.replace('/', "."));
     let arguments: Vec<Arg> = vec![AT_FDCWD.into(), text.as_ref().into(), flags.into(), 0o600.into()];
-    act(&format!("{verb}{}", text.replace('/', ".")), &format!("{verb} {text}"), libc::SYS_openat, arguments, path, access)
+    act(&name, &format!("{verb} {text}"), libc::SYS_openat, arguments, path, access)
 }
 
 /// Tricks with names.

@@ -50,12 +50,7 @@ pub(super) fn programs() -> Vec<Act> {
     acts.extend([
         code("mmap_wx", "map memory to write and to execute", libc::SYS_mmap, map(PROT_READ | PROT_WRITE | PROT_EXEC)),
         code("mmap_x", "map memory to execute", libc::SYS_mmap, map(PROT_READ | PROT_EXEC)),
-        code(
-            "mprotect_wx",
-            "make data writable code",
-            libc::SYS_mprotect,
-            protect(PROT_READ | PROT_WRITE | PROT_EXEC),
-        ),
+        code("mprotect_wx", "make data writable code", libc::SYS_mprotect, protect(PROT_READ | PROT_WRITE | PROT_EXEC)),
         code("mprotect_x", "make data code", libc::SYS_mprotect, protect(PROT_READ | PROT_EXEC)),
         code(
             "pkey_mprotect_x",
