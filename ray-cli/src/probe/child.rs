@@ -15,7 +15,7 @@ use nix::{
     sched::{CloneFlags, setns, unshare},
     unistd::{Gid, Uid, alarm, getegid, geteuid, getgroups, setgroups, setresgid, setresuid},
 };
-use ray_confine::engine;
+use ray_confine::{engine, helper};
 
 use super::{
     act::{Access, Act, Arg, Process, Target},
@@ -138,7 +138,7 @@ fn become_process(process: Process, facts: &Facts, is_root: bool) -> Result<(), 
         // Root of a namespace of its own, with rights over nothing else, can be confined as the helper is.
         Process::Helper => {
             let (uid, gid) = (geteuid(), getegid());
-            let ours = format!("run it with sudo; a user cannot be root of a namespace here");
+            let ours = "run it with sudo; a user cannot be root of a namespace here".to_owned();
             unshare(CloneFlags::CLONE_NEWUSER).map_err(|_| ours.clone())?;
             let write =
                 |file: &str, text: String| fs::write(format!("/proc/self/{file}"), text).map_err(|_| ours.clone());
@@ -174,7 +174,8 @@ fn confine(process: Process, facts: &Facts) -> Result<(), String> {
             engine::confine(&places).map(drop).map_err(said)
         }
         Process::Helper => {
-            ray_confine::helper::confine().map(drop).and_then(|()| ray_confine::helper::before_serving()).map_err(said)
+            let socket_dir = facts.places.helper_socket.parent().unwrap_or(Path::new("/"));
+            helper::confine(socket_dir).and_then(|_| helper::before_serving()).map_err(said)
         }
     }
 }
