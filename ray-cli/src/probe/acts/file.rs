@@ -108,6 +108,24 @@ fn links(state: &Path) -> Vec<Act> {
         (hard.to_string_lossy(), soft.to_string_lossy(), directory.to_string_lossy());
     vec![
         act(
+            "remove",
+            // A directory, which this call does not remove whoever makes it.
+            "remove a file from /usr",
+            libc::SYS_unlinkat,
+            vec![AT_FDCWD.into(), "/usr/lib".into(), 0.into()],
+            Path::new("/usr/lib"),
+            Access::Write,
+        ),
+        act(
+            "remove_directory",
+            // A file, likewise.
+            "remove a directory from /etc",
+            libc::SYS_unlinkat,
+            vec![AT_FDCWD.into(), "/etc/passwd".into(), libc::AT_REMOVEDIR.into()],
+            Path::new("/etc/passwd"),
+            Access::Write,
+        ),
+        act(
             "hard_link",
             "link /etc/passwd into its own directory",
             libc::SYS_linkat,
