@@ -157,6 +157,8 @@ pub(crate) enum Ready {
     TcpSocket,
     /// A file in memory that belongs to the process.
     File,
+    /// A path that leads to it.
+    FilePath,
     /// A page of memory, readable and writable.
     Page,
 }

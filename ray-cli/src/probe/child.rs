@@ -18,7 +18,7 @@ use nix::{
 use ray_confine::{engine, helper};
 
 use super::{
-    act::{Access, Act, Arg, Process, Target},
+    act::{Access, Act, Arg, Process, Ready, Target},
     acts,
     call::{call, exit},
     facts::Facts,
@@ -82,7 +82,7 @@ fn attempt(process: Process, act: &Act, facts: &Facts) -> Result<std::convert::I
     become_process(process, facts, is_root).map_err(Fault::Unready)?;
     prepared.own(act).map_err(Fault::Unready)?;
     let permitted = act.target.as_ref().is_some_and(permits);
-    let texts: Vec<Option<CString>> = act.arguments.iter().map(text).collect();
+    let texts: Vec<Option<CString>> = act.arguments.iter().map(|argument| text(argument, &prepared)).collect();
     if passed_on().is_none() {
         confine(process, facts).map_err(Fault::Unconfinable)?;
     }
@@ -93,7 +93,7 @@ fn attempt(process: Process, act: &Act, facts: &Facts) -> Result<std::convert::I
     for (place, (argument, text)) in arguments.iter_mut().zip(act.arguments.iter().zip(&texts)) {
         *place = match argument {
             Arg::Number(number) => *number,
-            Arg::Text(_) => text.as_ref().map_or(0, |text| text.as_ptr() as i64),
+            Arg::Text(_) | Arg::Ready(Ready::FilePath) => text.as_ref().map_or(0, |text| text.as_ptr() as i64),
             Arg::Bytes(bytes) => bytes.as_ptr() as i64,
             Arg::Ready(ready) => prepared.get(*ready),
         };
@@ -214,9 +214,10 @@ fn grants(found: &Metadata, want: u32) -> bool {
     (found.mode() >> shift) & want == want
 }
 
-fn text(argument: &Arg) -> Option<CString> {
+fn text(argument: &Arg, prepared: &Prepared) -> Option<CString> {
     match argument {
         Arg::Text(text) => CString::new(text.as_str()).ok(),
+        Arg::Ready(Ready::FilePath) => CString::new(prepared.file_path()).ok(),
         Arg::Number(_) | Arg::Bytes(_) | Arg::Ready(_) => None,
     }
 }

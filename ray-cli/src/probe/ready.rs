@@ -46,7 +46,8 @@ impl Prepared {
     pub(super) fn own(&mut self, act: &Act) -> Result<(), Missing> {
         let stream = i64::from(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
         for ready in [Ready::UnixSocket, Ready::TcpSocket, Ready::File, Ready::Page] {
-            if !act.uses(ready) {
+            let wanted = act.uses(ready) || (ready == Ready::File && act.uses(Ready::FilePath));
+            if !wanted {
                 continue;
             }
             let made = match ready {
@@ -58,11 +59,15 @@ impl Prepared {
                         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
                     call(libc::SYS_mmap, [0, PAGE, protection.into(), flags.into(), NO_FD, 0])
                 }
-                Ready::Queue | Ready::FreshQueue => continue,
+                Ready::Queue | Ready::FreshQueue | Ready::FilePath => continue,
             };
             self.0.push((ready, made.map_err(|errno| format!("nothing to try it on: {errno}"))?));
         }
         Ok(())
+    }
+
+    pub(super) fn file_path(&self) -> String {
+        format!("/proc/self/fd/{}", self.get(Ready::File))
     }
 
     /// Without a device the number of one that is not open: a filter that judges the request alone refuses it as well.

@@ -122,7 +122,8 @@ fn verdict(process: Process, act: &Act, facts: &Facts, standing: Standing) -> Re
 fn spawn(process: Process, act: &Act, facts: &Facts) -> io::Result<Output> {
     let pid = |pid: Option<i32>| pid.map_or_else(|| child::NO_PID.to_owned(), |pid| pid.to_string());
     let mut command = Command::new(SELF);
-    command.env_clear().envs(child::passed_on()).stdin(Stdio::null());
+    // Not from a terminal, and without a device that this user might not open.
+    command.env_clear().envs(child::passed_on()).stdin(Stdio::piped());
     command.args([child::ARGUMENT, process.name(), &act.id, &pid(facts.engine_pid), &pid(facts.helper_pid)]);
     command.output()
 }

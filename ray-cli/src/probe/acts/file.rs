@@ -173,6 +173,14 @@ fn own_file() -> Vec<Act> {
     };
     vec![
         on_file("set_uid", "make a file of its own set-uid", libc::SYS_fchmod, vec![0o4755.into()]),
+        Act::call(
+            Kind::Files,
+            "set_uid_path",
+            "make a file of its own set-uid by its path",
+            libc::SYS_fchmodat,
+            vec![AT_FDCWD.into(), Ready::FilePath.into(), 0o4755.into()],
+        )
+        .defended_by(Defence::Seccomp),
         on_file("set_gid", "make a file of its own set-gid", libc::SYS_fchmod, vec![0o2755.into()]),
         on_file("chown", "give a file of its own to somebody else", libc::SYS_fchown, vec![1.into(), 1.into()]),
         on_file(
