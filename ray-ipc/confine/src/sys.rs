@@ -1,7 +1,5 @@
 //! Calls that have no safe wrapper. The only unsafe code of this crate.
 
-use std::env;
-
 use nix::{errno::Errno, libc};
 
 /// Refuses memory that becomes executable after it was anything else, for good.
@@ -14,8 +12,8 @@ pub(crate) fn refuse_executable_memory() -> Result<(), Errno> {
 /// Empties the environment, so that no library call can be steered by it.
 #[cfg(feature = "helper")]
 pub(crate) fn clear_environment() {
-    for (name, _) in env::vars_os() {
+    for (name, _) in std::env::vars_os() {
         // SAFETY: the helper has one thread, so nobody reads the environment meanwhile.
-        unsafe { env::remove_var(name) };
+        unsafe { std::env::remove_var(name) };
     }
 }
