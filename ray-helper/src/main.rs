@@ -55,7 +55,9 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
     confine::require_net_admin()?;
     let socket = path::absolute(socket).map_err(Stop::runtime)?;
     let listener = Listener::bind(&socket, engine)?;
-    confine::confine()?;
+    if confine::confine(socket.parent().unwrap_or(Path::new("/")))?.is_none() {
+        log::line(format_args!("warning: this kernel lacks Landlock: root's files are open to the helper"));
+    }
     let netlink = Netlink::open().map_err(Stop::runtime)?;
     let mut host = Host { netlink, config, engine };
     host.sweep()?;

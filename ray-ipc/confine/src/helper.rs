@@ -1,6 +1,6 @@
 //! The helper's confinement: one capability, one device node, few system calls, and fewer once it serves.
 
-use std::sync::OnceLock;
+use std::{path::Path, sync::OnceLock};
 
 use nix::{
     sys::stat::{Mode, umask},
@@ -10,7 +10,7 @@ use nix::{
 use crate::{
     ConfineError, capability,
     filter::{self, Violation},
-    inspect, policy, process, sys,
+    inspect, policy, process, ruleset, sys,
 };
 
 /// Three standard streams, two sockets, signals, netlink, eight queues, what one hostile message can carry, and as
@@ -26,8 +26,9 @@ pub fn require_net_admin() -> Result<(), ConfineError> {
 }
 
 /// Confines the process for its start: everything but the stricter filter. To be called when the socket has its group,
-/// which takes capabilities that are given up here.
-pub fn confine() -> Result<(), ConfineError> {
+/// which takes capabilities that are given up here, and lies in `socket_dir`. Returns the version of the kernel's Landlock,
+/// or `None` where files are protected by their owners and modes only.
+pub fn confine(socket_dir: &Path) -> Result<Option<u8>, ConfineError> {
     let violation = *VIOLATION.get_or_init(filter::violation);
     chdir("/").map_err(process::step("changing the working directory to /"))?;
     umask(Mode::from_bits_truncate(0o077));
@@ -36,7 +37,9 @@ pub fn confine() -> Result<(), ConfineError> {
     capability::cut()?;
     process::seal()?;
     process::refuse_executable_memory()?;
-    filter::enforce(policy::HELPER_START, violation)
+    let landlock_abi = ruleset::restrict(socket_dir)?;
+    filter::enforce(policy::HELPER_START, violation)?;
+    Ok(landlock_abi)
 }
 
 /// Reads back what the kernel shows of the process, and refuses to go on where something is missing. To be called between

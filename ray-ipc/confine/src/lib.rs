@@ -7,7 +7,7 @@
 //! | no new privileges, no dump, no core | yes | yes |
 //! | no memory that becomes executable | where the kernel can | where the kernel can |
 //! | system calls | `policies/engine.syscalls` | `policies/helper-start.syscalls`, then also `policies/helper.syscalls` |
-//! | files | Landlock, where the kernel can | one descriptor limit, no path from outside |
+//! | files | Landlock, where the kernel can | Landlock, where the kernel can; no path from outside |
 //!
 //! Whatever is mandatory and fails ends the process; whatever the kernel is too old for is reported.
 
@@ -28,6 +28,8 @@ mod inspect;
 pub mod policy;
 #[cfg(any(feature = "engine", feature = "helper"))]
 mod process;
+#[cfg(feature = "helper")]
+mod ruleset;
 #[cfg(any(feature = "engine", feature = "helper"))]
 #[allow(unsafe_code)]
 mod sys;
