@@ -1,7 +1,7 @@
 //! `ray`: asks the engine, shows the answer, and ends with an exit code that scripts can rely on.
 //!
 //! A verb is one file in `cmd/` (its arguments and its run); what it shows is a pure function in `render/` or `json`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod args;
 mod client;
@@ -10,6 +10,7 @@ mod error;
 mod escape;
 mod json;
 mod output;
+mod probe;
 mod render;
 mod server;
 
@@ -35,6 +36,9 @@ pub fn command() -> clap::Command {
 /// Does what the arguments of this process say.
 pub fn run() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
+    if let Some(code) = probe::child::run(&arguments) {
+        return ExitCode::from(code);
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return ExitCode::from(refuse_arguments(&error, &arguments)),

@@ -21,6 +21,7 @@ mod readiness;
 mod recovery;
 mod refusals;
 mod removal;
+mod sandbox;
 mod settings;
 mod splits;
 mod support;

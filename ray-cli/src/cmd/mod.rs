@@ -7,6 +7,7 @@ pub(crate) mod completions;
 mod confirm;
 pub(crate) mod create;
 pub(crate) mod deny;
+pub(crate) mod doctor;
 pub(crate) mod down;
 mod duration;
 pub(crate) mod ephemeral;
@@ -95,6 +96,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<u8, Stop> {
         Verb::Status(status) => status.run(context)?,
         Verb::Ping(ping) => return ping.run(context),
         Verb::Log(log) => log.run(context)?,
+        Verb::Doctor(doctor) => return doctor.run(context),
         Verb::Invite(invite) => invite.run(context)?,
         Verb::Requests(requests) => requests.run(context)?,
         Verb::Accept(accept) => accept.run(context)?,

@@ -7,6 +7,7 @@ pub(crate) mod log;
 pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod ping;
+pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod whoami;
 

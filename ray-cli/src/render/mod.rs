@@ -13,6 +13,7 @@ pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod ping;
 pub(crate) mod qr;
+pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod suggestion;
 mod table;

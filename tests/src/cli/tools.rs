@@ -11,11 +11,10 @@ use super::{
 };
 use crate::{
     lab::LabError,
-    tool::{ToolError, blob, bulk, caller, dns, flood, hold, http, ping, ps, reach, rogue, stranger, swarm, udp},
     live_helper::NetState,
     tool::{
-        ToolError, blob, bulk, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, stranger, stream,
-        swarm, udp,
+        ToolError, blob, bulk, caller, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, stranger,
+        stream, swarm, udp,
     },
 };
 
