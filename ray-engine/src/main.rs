@@ -5,19 +5,8 @@ use std::{error::Error, path::PathBuf, process::ExitCode};
 use ray_engine::engine::{self, Options};
 use tracing_subscriber::EnvFilter;
 
-const USAGE: &str = "\
-usage: ray-engine [--config PATH] [--state-dir PATH] [--socket PATH] [--helper-socket PATH]
-
-The unprivileged half of Rayfish. Run it as user rayfish, without any capability; it asks ray-helper for the TUN device.
-
-  --config PATH         settings (default /etc/rayfish/engine.toml)
-  --state-dir PATH      identity and networks (default /var/lib/rayfish)
-  --socket PATH         where `ray` connects (default /run/rayfish/engine/ray.sock)
-  --helper-socket PATH  where ray-helper listens (default /run/rayfish/helper.sock)
-  --version, --help
-
-RAY_LOG sets what is logged to stderr (default \"info\"), in the form of tracing's EnvFilter.
-";
+/// ray-engine(8) is made from this text too.
+const USAGE: &str = include_str!("usage.txt");
 
 /// iroh and noq build a span for each packet they send when their targets are on.
 const DEFAULT_LOG: &str =
