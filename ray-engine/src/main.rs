@@ -2,6 +2,7 @@
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
+use ray_confine::engine::{Places, confine};
 use ray_engine::engine::{self, Options};
 use tracing_subscriber::EnvFilter;
 
@@ -47,10 +48,16 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     engine::refuse_privilege()?;
+    let confinement = confine(&Places {
+        config: &options.config,
+        state_dir: &options.state_dir,
+        runtime_dir: options.socket.parent().unwrap_or(&options.socket),
+        helper_socket: &options.helper_socket,
+    })?;
     // One worker more than a single-core host has keeps acknowledgements going while a link seals packets.
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(engine::run(options))?;
+    runtime.block_on(engine::run(options, confinement))?;
     Ok(())
 }
 

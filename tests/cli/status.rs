@@ -82,6 +82,18 @@ fn status_without_a_helper_says_why_and_what_to_do() {
 }
 
 #[test]
+fn status_says_when_the_kernel_does_not_confine_the_engine() {
+    let first_lines = |landlock_abi, partial| {
+        let confinement = ConfinementStatus { landlock_abi, partial };
+        let status = StatusReply { networks: vec![], confinement, ..samples::status() };
+        run(&FakeEngine::answering([shown(status)]), &["status"]).stdout
+    };
+    assert!(!first_lines(Some(6), false).contains("ray doctor"));
+    assert!(first_lines(None, true).contains("\n! the engine is not confined to its files: this kernel has no Landlock → "));
+    assert!(first_lines(Some(3), true).contains("\n! the engine is confined in part only: "));
+}
+
+#[test]
 fn status_shows_what_is_not_settled_in_a_network() {
     let status = || {
         let mut home = NetworkStatus { mode: NetworkMode::Approval, ephemeral_s: 5400, ..samples::home() };

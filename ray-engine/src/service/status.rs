@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use data_encoding::HEXLOWER;
 use nix::unistd::Uid;
 use ray_ipc::control::{
-    DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, PublicationStatus,
+    ConfinementStatus, DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, PublicationStatus,
     Standing, StatusReply, WaitingReply,
 };
 
@@ -54,6 +54,10 @@ impl Core {
             wanted_up: self.wanted_up,
             tun,
             underlay: self.mesh.bound_sockets().iter().map(ToString::to_string).collect(),
+            confinement: ConfinementStatus {
+                landlock_abi: self.confinement.landlock_abi,
+                partial: self.confinement.is_partial,
+            },
             waiting: self.waiting().into_iter().map(waiting_reply).collect(),
             networks: self.networks.iter().map(|network| self.network_status(network)).collect(),
             drops: drops.map(|(reason, packets)| DropCount { reason: reason.to_owned(), packets }).collect(),
