@@ -1,7 +1,7 @@
 //! `ray`: asks the engine, shows the answer, and ends with an exit code that scripts can rely on.
 //!
 //! A verb is one file in `cmd/` (its arguments and its run); what it shows is a pure function in `render/` or `json`.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod args;
 mod client;

@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ray_ipc::control::{
-    ConfinementStatus, CoordinatorStatus, CoordinatorsReply, DropCount, EngineInfo, EphemeralReply, ErrorCode, ErrorReply, HelperState,
-    InviteReply, InviteState, InviteStatus, InvitesReply, JoinAsked, JoinReply, LeaveReply, LogDone, LogEffect,
-    LogEntry, MemberReply, MemberState, MemberStatus, ModeReply, NetworkMode, NetworkReply, NetworkStatus, NukeReply,
-    PathState, PingReply, PingSummary, PublicationStatus, RekeyReply, Reply, RequestsReply, Standing, StatusReply,
-    TunStatus, UpReply, WaitingReply,
+    ConfinementStatus, CoordinatorStatus, CoordinatorsReply, DropCount, EngineInfo, EphemeralReply, ErrorCode,
+    ErrorReply, HelperState, InviteReply, InviteState, InviteStatus, InvitesReply, JoinAsked, JoinReply, LeaveReply,
+    LogDone, LogEffect, LogEntry, MemberReply, MemberState, MemberStatus, ModeReply, NetworkMode, NetworkReply,
+    NetworkStatus, NukeReply, PathState, PingReply, PingSummary, PublicationStatus, RekeyReply, Reply, RequestsReply,
+    Standing, StatusReply, TunStatus, UpReply, WaitingReply,
 };
 
 /// A time in 2026.

@@ -89,7 +89,9 @@ fn status_says_when_the_kernel_does_not_confine_the_engine() {
         run(&FakeEngine::answering([shown(status)]), &["status"]).stdout
     };
     assert!(!first_lines(Some(6), false).contains("ray doctor"));
-    assert!(first_lines(None, true).contains("\n! the engine is not confined to its files: this kernel has no Landlock → "));
+    assert!(
+        first_lines(None, true).contains("\n! the engine is not confined to its files: this kernel has no Landlock → ")
+    );
     assert!(first_lines(Some(3), true).contains("\n! the engine is confined in part only: "));
 }
 

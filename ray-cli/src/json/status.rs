@@ -1,7 +1,8 @@
 //! The whole status in one object.
 
 use ray_ipc::control::{
-    ConfinementStatus, HelperState, MemberState, MemberStatus, NetworkStatus, PublicationStatus, Standing, StatusReply, WaitingReply,
+    ConfinementStatus, HelperState, MemberState, MemberStatus, NetworkStatus, PublicationStatus, Standing, StatusReply,
+    WaitingReply,
 };
 use serde_json::{Map, Value, json};
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ray_ipc::control::{
-    ConfinementStatus, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, Standing, StatusReply, WaitingReply,
+    ConfinementStatus, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, Standing, StatusReply,
+    WaitingReply,
 };
 
 use super::{

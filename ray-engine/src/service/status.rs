@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use data_encoding::HEXLOWER;
 use nix::unistd::Uid;
 use ray_ipc::control::{
-    ConfinementStatus, DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, PublicationStatus,
-    Standing, StatusReply, WaitingReply,
+    ConfinementStatus, DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState,
+    PublicationStatus, Standing, StatusReply, WaitingReply,
 };
 
 use super::{Core, Network, PublicationState, Waiting, mode::shown, tunnel::tun_status};
