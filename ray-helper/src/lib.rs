@@ -18,7 +18,6 @@ pub mod account;
 pub mod apply;
 pub mod args;
 pub mod config;
-pub mod confine;
 pub mod gate;
 pub mod limit;
 pub mod listen;

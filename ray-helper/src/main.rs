@@ -13,12 +13,12 @@ use nix::sys::{
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
+use ray_confine::{ConfineError, helper as confine};
 use ray_helper::{
     account::{self, Account, AccountError, PASSWD_PATH},
     apply::{Failure, Host},
     args::{self, Command, HELP},
     config::{self, Config},
-    confine::{self, ConfineError},
     listen::{ListenError, Listener},
     log,
     serve::Server,
@@ -59,6 +59,8 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
     let netlink = Netlink::open().map_err(Stop::runtime)?;
     let mut host = Host { netlink, config, engine };
     host.sweep()?;
+    confine::check()?;
+    confine::before_serving()?;
     log::line(format_args!("serving uid {} at {}", engine.uid, socket.display()));
     Server::new(host, listener, signals).run().map_err(Stop::runtime)?;
     log::line(format_args!("everything undone, ending"));
@@ -139,13 +141,7 @@ impl From<ListenError> for Stop {
 
 impl From<ConfineError> for Stop {
     fn from(error: ConfineError) -> Self {
-        let hint = match &error {
-            ConfineError::NotNetAdmin => Some("start the helper as root, or as a service with that capability".into()),
-            ConfineError::Capabilities(_)
-            | ConfineError::Process { .. }
-            | ConfineError::WorkingDirectory(_)
-            | ConfineError::NotConfined => None,
-        };
+        let hint = error.hint().map(str::to_owned);
         Self { code: EXIT_RUNTIME, cause: Box::new(error), hint }
     }
 }

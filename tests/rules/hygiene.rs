@@ -8,6 +8,7 @@ use crate::{
 /// Where unsafe code may stand, and why there.
 const UNSAFE_ALLOWED: [(&str, &str); 8] = [
     ("ray-ipc/src/fd.rs", "received descriptors become owned ones"),
+    ("ray-ipc/confine/src/sys.rs", "process flags and the environment"),
     ("ray-helper/src/sys/", "ioctl on the TUN device"),
     ("ray-engine/src/tun/ioctl.rs", "ioctl on the TUN device"),
     ("ray-cli/src/cmd/doctor/look/adjtimex.rs", "asks whether the clock is synchronised"),

@@ -1,6 +1,6 @@
 //! What the helper inherits and does not want.
 
-use std::{env, io};
+use std::io;
 
 use nix::libc;
 
@@ -9,12 +9,4 @@ pub fn close_inherited() -> io::Result<()> {
     // SAFETY: the arguments are plain numbers, and the caller has opened nothing yet that this could close under it.
     let status = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
     if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-/// Empties the environment, so that no library call can be steered by it.
-pub fn clear_environment() {
-    for (name, _) in env::vars_os() {
-        // SAFETY: the helper has one thread, so nobody reads the environment meanwhile.
-        unsafe { env::remove_var(name) };
-    }
 }
