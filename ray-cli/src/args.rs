@@ -18,7 +18,7 @@ Start     create NAME        Found a network; this host becomes its coordinator
 Look      status             Show networks, peers and how each is reached
           ping TARGET        Measure the way to a peer through the tunnel
           log                Tell who did what in a network, and when
-          doctor             Check this host; doctor --sandbox tries to break out
+          doctor             Check this host; doctor --sandbox tries to escape
 Members   invite             Make an invite; invite list, invite revoke INVITE
           requests           List who asks to be let in
           accept, deny, kick Let in who asks, or refuse; remove a member

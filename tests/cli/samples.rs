@@ -168,7 +168,7 @@ pub(crate) fn status() -> StatusReply {
         wanted_up: true,
         tun: Some(tun()),
         underlay: vec!["0.0.0.0:41383".into(), "[::]:41383".into()],
-        confinement: ConfinementStatus { landlock_abi: Some(6), partial: false },
+        confinement: ConfinementStatus { landlock_abi: Some(6), missing: vec![] },
         networks: vec![home()],
         drops: vec![
             DropCount { reason: "not_ours".into(), packets: 3 },

@@ -1,7 +1,8 @@
 //! `ray status`: the verdict, what is wrong, and every network with its members.
 
 use ray_ipc::control::{
-    HelperState, MemberState, NetworkMode, NetworkStatus, PublicationStatus, Reply, Standing, StatusReply,
+    ConfinementStatus, HelperState, MemberState, NetworkMode, NetworkStatus, PublicationStatus, Reply, Standing,
+    StatusReply,
 };
 use serde_json::Value;
 
@@ -82,17 +83,19 @@ fn status_without_a_helper_says_why_and_what_to_do() {
 }
 
 #[test]
-fn status_says_when_the_kernel_does_not_confine_the_engine() {
-    let first_lines = |landlock_abi, partial| {
-        let confinement = ConfinementStatus { landlock_abi, partial };
+fn status_says_when_the_engine_is_not_fully_confined() {
+    let shows = |missing: &[&str]| {
+        let missing = missing.iter().map(ToString::to_string).collect();
+        let confinement = ConfinementStatus { landlock_abi: None, missing };
         let status = StatusReply { networks: vec![], confinement, ..samples::status() };
         run(&FakeEngine::answering([shown(status)]), &["status"]).stdout
     };
-    assert!(!first_lines(Some(6), false).contains("ray doctor"));
+    assert!(!shows(&[]).contains("confined"));
+    let warned = shows(&["the kernel lacks Landlock", "and more"]);
     assert!(
-        first_lines(None, true).contains("\n! the engine is not confined to its files: this kernel has no Landlock → ")
+        warned.contains("\n! the engine is not fully confined: the kernel lacks Landlock → ray doctor\n"),
+        "{warned}"
     );
-    assert!(first_lines(Some(3), true).contains("\n! the engine is confined in part only: "));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn helper(state: &HelperState) -> Value {
 }
 
 fn confinement(confinement: &ConfinementStatus) -> Value {
-    json!({"landlock_abi": confinement.landlock_abi, "partial": confinement.partial})
+    json!({"landlock_abi": confinement.landlock_abi, "missing": confinement.missing})
 }
 
 fn waiting(waiting: &WaitingReply) -> Value {

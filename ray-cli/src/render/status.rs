@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use ray_ipc::control::{
-    ConfinementStatus, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, Standing, StatusReply,
-    WaitingReply,
+    HelperState, MemberState, MemberStatus, NetworkStatus, PathState, Standing, StatusReply, WaitingReply,
 };
 
 use super::{
@@ -76,23 +75,14 @@ fn warnings(status: &StatusReply) -> Vec<String> {
     if let HelperState::Missing { reason } = &status.helper {
         warnings.push(format!("no helper: {} → systemctl start rayfish-helper", escape(reason)));
     }
-    if let Some(gap) = confinement_gap(&status.confinement) {
-        warnings.push(format!("{gap} → ray doctor"));
+    if let Some(missing) = status.confinement.missing.first() {
+        warnings.push(format!("the engine is not fully confined: {} → ray doctor", escape(missing)));
     }
     if !status.wanted_up {
         warnings.push("no packets flow → ray up".to_owned());
     }
     warnings.extend(status.warnings.iter().map(|warning| escape(warning).into_owned()));
     warnings
-}
-
-/// What this kernel does not hold the engine to.
-fn confinement_gap(confinement: &ConfinementStatus) -> Option<&'static str> {
-    match (confinement.landlock_abi, confinement.partial) {
-        (None, _) => Some("the engine is not confined to its files: this kernel has no Landlock"),
-        (Some(_), true) => Some("the engine is confined in part only: this kernel is too old for the rest"),
-        (Some(_), false) => None,
-    }
 }
 
 fn details(status: &StatusReply) -> String {

@@ -56,7 +56,7 @@ impl Core {
             underlay: self.mesh.bound_sockets().iter().map(ToString::to_string).collect(),
             confinement: ConfinementStatus {
                 landlock_abi: self.confinement.landlock_abi,
-                partial: self.confinement.is_partial,
+                missing: self.confinement.missing().into_iter().map(str::to_owned).collect(),
             },
             waiting: self.waiting().into_iter().map(waiting_reply).collect(),
             networks: self.networks.iter().map(|network| self.network_status(network)).collect(),

@@ -284,8 +284,8 @@ pub struct StatusReply {
 pub struct ConfinementStatus {
     /// Version of the Landlock interface whose rules are in force; absent = the kernel has none of it.
     pub landlock_abi: Option<u8>,
-    /// The kernel lacks a part of what the engine asked for.
-    pub partial: bool,
+    /// What the engine asked for and the kernel does not do, a clause each.
+    pub missing: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

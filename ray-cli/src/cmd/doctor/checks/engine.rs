@@ -16,9 +16,9 @@ use crate::{
 };
 
 const RESTART: &str = "systemctl restart rayfish-engine";
-/// The first kernel with Landlock, and the first in which a process may forbid itself to make memory executable.
+/// The first kernel with Landlock, and the first that confines the engine in all that it asks for.
 const LANDLOCK: Version = Version(5, 13);
-const NO_NEW_EXECUTABLE_MEMORY: Version = Version(6, 3);
+const WHOLE: Version = Version(6, 12);
 
 pub(super) fn socket(engine: &Engine) -> Result<Verdict, Verdict> {
     Ok(match &engine.state {
@@ -89,23 +89,21 @@ pub(super) fn landlock(engine: &Engine) -> Result<Verdict, Verdict> {
 }
 
 fn judge_landlock(confinement: &ConfinementStatus, kernel: Option<Version>) -> Verdict {
-    let is_old = |needed| kernel.is_some_and(|kernel| kernel < needed);
-    let running = kernel.map_or_else(String::new, |kernel| format!(" (Linux {kernel})"));
-    match (confinement.landlock_abi, confinement.partial) {
-        (Some(abi), false) => Verdict::ok(format!("the engine is confined to its files (Landlock {abi})")),
-        (None, _) if is_old(LANDLOCK) => Verdict::warning(
-            format!("this kernel has no Landlock{running}: the engine may read what user rayfish may"),
-            format!("run Linux {LANDLOCK} or newer, best {NO_NEW_EXECUTABLE_MEMORY}"),
-        ),
-        (None, _) => Verdict::warning(
-            format!("Landlock is not enabled in this kernel{running}: the engine may read what user rayfish may"),
-            "add landlock to the kernel's lsm= parameter (see /sys/kernel/security/lsm) and reboot",
-        ),
-        (Some(abi), true) => Verdict::warning(
-            format!("this kernel{running} confines the engine in part only (Landlock {abi})"),
-            format!("run Linux {NO_NEW_EXECUTABLE_MEMORY} or newer"),
-        ),
+    if confinement.missing.is_empty() {
+        let abi = confinement.landlock_abi.unwrap_or_default();
+        return Verdict::ok(format!("the engine is confined to its files (Landlock {abi})"));
     }
+    let running = kernel.map_or_else(String::new, |kernel| format!(" by Linux {kernel}"));
+    let found = format!("the engine is not fully confined{running}: {}", confinement.missing.join("; "));
+    let has_landlock = kernel.is_none_or(|kernel| kernel >= LANDLOCK);
+    Verdict::warning(
+        found,
+        if confinement.landlock_abi.is_none() && has_landlock {
+            "add landlock to the kernel's lsm= parameter (see /sys/kernel/security/lsm) and reboot".to_owned()
+        } else {
+            format!("run Linux {WHOLE} or newer, and the engine without RAY_SECCOMP; everything else works")
+        },
+    )
 }
 
 pub(super) fn tunnel(engine: &Engine) -> Result<Verdict, Verdict> {
@@ -179,16 +177,19 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_that_cannot_confine_is_a_warning_with_the_version_that_can() {
-        let judge =
-            |landlock_abi, partial, kernel| judge_landlock(&ConfinementStatus { landlock_abi, partial }, Some(kernel));
-        assert_eq!(judge(Some(6), false, Version(6, 18)).mark, Mark::Ok);
-        let old = judge(None, true, Version(5, 10));
-        assert!(old.mark == Mark::Warning && old.remedy.unwrap().contains("5.13"));
-        let disabled = judge(None, false, Version(6, 18));
+    fn a_kernel_that_cannot_confine_is_a_warning_with_the_remedy() {
+        let judge = |landlock_abi, missing: &[&str], kernel| {
+            let missing = missing.iter().map(ToString::to_string).collect();
+            judge_landlock(&ConfinementStatus { landlock_abi, missing }, Some(kernel))
+        };
+        assert_eq!(judge(Some(6), &[], Version(6, 18)).mark, Mark::Ok);
+        let old = judge(None, &["no Landlock"], Version(5, 10));
+        assert!(old.mark == Mark::Warning && old.remedy.unwrap().contains("6.12") && old.found.contains("no Landlock"));
+        let disabled = judge(None, &["no Landlock"], Version(6, 18));
         assert!(disabled.mark == Mark::Warning && disabled.remedy.unwrap().contains("lsm="));
-        let part = judge(Some(3), true, Version(6, 2));
-        assert!(part.mark == Mark::Warning && part.remedy.unwrap().contains("6.3"));
+        let part = judge(Some(3), &["old Landlock", "memory"], Version(6, 2));
+        assert!(part.mark == Mark::Warning && part.remedy.unwrap().contains("6.12"));
+        assert!(part.found.ends_with("old Landlock; memory"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::cmd::doctor::{
     engine::Engine,
     finding::Verdict,
     look::{
-        file::{File, Kind},
+        file::{self, File, Kind},
         process::{self, Rights},
     },
 };
@@ -23,10 +23,11 @@ const RESTART: &str = "systemctl restart rayfish-helper";
 const MODE: u32 = 0o660;
 
 pub(super) fn socket(_engine: &Engine) -> Result<Verdict, Verdict> {
-    Ok(judge_socket(file()?.as_ref()))
+    let listened = file::is_listened_at(Path::new(SOCKET)).map_err(unseen("reading /proc/net/unix"))?;
+    Ok(judge_socket(file()?.as_ref(), listened))
 }
 
-fn judge_socket(file: Option<&File>) -> Verdict {
+fn judge_socket(file: Option<&File>, listened: bool) -> Verdict {
     let Some(file) = file else {
         return Verdict::failed(format!("there is no socket at {SOCKET}"), "systemctl start rayfish-helper");
     };
@@ -43,6 +44,12 @@ fn judge_socket(file: Option<&File>) -> Verdict {
         return Verdict::failed(
             format!("{SOCKET} has mode {:o}: it is open to more than root and the engine's group", file.mode),
             RESTART,
+        );
+    }
+    if !listened {
+        return Verdict::failed(
+            format!("nobody listens at {SOCKET}"),
+            "systemctl restart rayfish-helper, and see `journalctl -u rayfish-helper`",
         );
     }
     Verdict::ok(format!("{SOCKET} belongs to root and is open to group {} only", file.gid))
@@ -101,16 +108,17 @@ mod tests {
     use crate::cmd::doctor::Mark;
 
     #[test]
-    fn a_socket_that_others_own_or_reach_has_failed() {
-        assert_eq!(judge_socket(Some(&good())).mark, Mark::Ok);
-        assert_eq!(judge_socket(None).mark, Mark::Failed);
+    fn a_socket_that_others_own_or_reach_or_nobody_serves_has_failed() {
+        assert_eq!(judge_socket(Some(&good()), true).mark, Mark::Ok);
+        assert_eq!(judge_socket(Some(&good()), false).mark, Mark::Failed);
+        assert_eq!(judge_socket(None, false).mark, Mark::Failed);
         for file in [
             File { kind: Kind::Regular, ..good() },
             File { uid: 1000, ..good() },
             File { mode: 0o666, ..good() },
             File { mode: 0o664, ..good() },
         ] {
-            assert_eq!(judge_socket(Some(&file)).mark, Mark::Failed, "{file:?}");
+            assert_eq!(judge_socket(Some(&file), true).mark, Mark::Failed, "{file:?}");
         }
     }
 

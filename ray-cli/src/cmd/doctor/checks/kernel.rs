@@ -7,10 +7,11 @@ use crate::cmd::doctor::{
 };
 
 /// The first kernel that has it, and what is missing without.
-const FEATURES: [(Version, &str); 3] = [
+const FEATURES: [(Version, &str); 4] = [
     (Version(5, 13), "confinement of the engine to its files (Landlock)"),
     (Version(6, 2), "segmentation of UDP packets on the device"),
     (Version(6, 3), "memory that can never become executable"),
+    (Version(6, 12), "the whole of that confinement"),
 ];
 
 pub(super) fn features(_engine: &Engine) -> Result<Verdict, Verdict> {
@@ -36,7 +37,7 @@ mod tests {
 
     #[test]
     fn an_old_kernel_is_told_what_it_lacks() {
-        assert_eq!(judge(Version(6, 3)).mark, Mark::Ok);
+        assert_eq!(judge(Version(6, 12)).mark, Mark::Ok);
         let old = judge(Version(6, 1));
         assert!(old.mark == Mark::Warning && old.found.contains("UDP") && !old.found.contains("Landlock"), "{old:?}");
         assert!(judge(Version(5, 4)).found.contains("Landlock"));

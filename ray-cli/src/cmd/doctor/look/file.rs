@@ -26,6 +26,8 @@ pub(in crate::cmd::doctor) enum Kind {
     Other,
 }
 
+/// The flags of a socket that accepts connections.
+const LISTENS: &str = "00010000";
 /// The group as well as everybody.
 const OTHERS_WRITE: u32 = 0o022;
 
@@ -54,8 +56,36 @@ impl File {
     }
 }
 
+/// Whether a process of this network namespace listens at a path.
+pub(in crate::cmd::doctor) fn is_listened_at(path: &Path) -> io::Result<bool> {
+    let table = fs::read_to_string("/proc/net/unix")?;
+    // `address: count protocol flags type state inode path`
+    let is_it = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(3) == Some(&LISTENS) && fields.get(7).is_some_and(|bound| Path::new(bound) == path)
+    };
+    Ok(table.lines().any(is_it))
+}
+
 /// The files of a list that are there.
 pub(in crate::cmd::doctor) fn existing(paths: &[&Path]) -> io::Result<Vec<File>> {
     let found: io::Result<Vec<Option<File>>> = paths.iter().map(|path| File::at(path)).collect();
     Ok(found?.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn sees_who_listens() {
+        let path = std::env::temp_dir().join(format!("ray-doctor-{}.sock", std::process::id()));
+        let listener = UnixListener::bind(&path).unwrap();
+        assert!(is_listened_at(&path).unwrap());
+        drop(listener);
+        assert!(!is_listened_at(&path).unwrap());
+        fs::remove_file(&path).unwrap();
+    }
 }
