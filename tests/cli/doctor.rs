@@ -1,7 +1,7 @@
 //! `ray doctor`: what it makes of what the engine says, and of an engine that says nothing. The host's own facts are
 //! broken on purpose in the end-to-end tests.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::mpsc};
 
 use ray_ipc::control::{
     ConfinementStatus, ErrorCode, FirewallReply, FirewallRequest, HelperState, Message, Reply, Request, ServerHello,
@@ -47,7 +47,7 @@ fn doctor_judges_what_the_engine_says() {
 #[test]
 fn doctor_shows_a_line_a_check_and_a_remedy_below() {
     let text = run(&engine(troubled()), &["doctor"]).stdout;
-    let shown = "\nFAIL  tun.device         the engine's device ray987 is not there\n      -> ray down && ray up\n";
+    let shown = "\nFAIL  tun.device        the engine's device ray987 is not there\n      -> ray down && ray up\n";
     assert!(text.contains(shown), "{text}");
     assert!(text.contains("\nok    engine.version ") && text.contains("\nskip  "), "{text}");
     let quiet = run(&engine(troubled()), &["doctor", "--quiet"]).stdout;
@@ -87,8 +87,10 @@ fn doctor_tells_an_engine_of_another_protocol_from_one_that_is_not_there() {
 
 #[test]
 fn doctor_ends_when_the_engine_hangs() {
-    let (_keep, gate) = std::sync::mpsc::channel();
-    let ran = run(&FakeEngine::playing(vec![Step::Gate(gate)]), &["doctor", "--json"]);
+    let (open, gate) = mpsc::channel();
+    let engine = FakeEngine::playing(vec![Step::Gate(gate)]);
+    let ran = run(&engine, &["doctor", "--json"]);
+    drop(open);
     let socket = check(&ran, "engine.socket");
     assert!(socket["status"] == "failed" && socket["found"].as_str().unwrap().contains("no answer"), "{socket}");
 }
@@ -119,8 +121,7 @@ fn the_manual_describes_every_check_in_order() {
 /// An engine that has this to say, and whose firewall is off.
 fn engine(status: StatusReply) -> FakeEngine {
     let status = StatusReply { networks: vec![], ..status };
-    let Reply::Firewall(firewall) = firewall_samples::show() else { panic!("a firewall") };
-    let firewall = FirewallReply { on: false, ..*firewall };
+    let firewall = FirewallReply { on: false, ..firewall_samples::status(samples::MOMENT, None) };
     FakeEngine::conversing(vec![vec![Reply::Status(Box::new(status))], vec![Reply::Firewall(Box::new(firewall))]])
 }
 

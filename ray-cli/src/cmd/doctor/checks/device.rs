@@ -90,6 +90,10 @@ fn judge_owner(name: &str, found: Option<&str>) -> Verdict {
 
 pub(super) fn ipv6(engine: &Engine) -> Result<Verdict, Verdict> {
     let name = &engine.tun()?.ifname;
+    let found = interface::named(name).map_err(|errno| unseen("listing interfaces")(errno.into()))?;
+    if found.is_none() {
+        return Ok(Verdict::skipped(format!("there is no {name}")));
+    }
     Ok(judge_ipv6(name, interface::setting("ipv6", name, "disable_ipv6")))
 }
 
