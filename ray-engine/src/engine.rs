@@ -7,6 +7,7 @@ use std::{
 };
 
 use nix::unistd::Uid;
+use ray_confine::engine::Confinement;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -85,7 +86,11 @@ pub fn refuse_privilege() -> Result<(), Privileged> {
 }
 
 /// Runs until SIGTERM or SIGINT.
-pub async fn run(options: Options, overflow: OverflowIds) -> Result<(), Box<dyn std::error::Error>> {
+pub async fn run(
+    options: Options,
+    overflow: OverflowIds,
+    confinement: Confinement,
+) -> Result<(), Box<dyn std::error::Error>> {
     let accounts = Accounts::read();
     let config = config::read(&options.config, &accounts)?;
     let warnings = config.warnings();
@@ -116,6 +121,7 @@ pub async fn run(options: Options, overflow: OverflowIds) -> Result<(), Box<dyn 
         hostname: system_hostname(),
         ipv6_only: config.ipv6_only,
         warnings,
+        confinement,
         mesh: mesh.clone(),
         events,
         announcer,

@@ -5,6 +5,7 @@
 mod access;
 mod access_samples;
 mod commands;
+mod doctor;
 mod fake_engine;
 mod firewall;
 mod firewall_commands;

@@ -45,6 +45,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use ray_confine::engine::Confinement;
 use ray_ipc::control::{ErrorReply, Reply, Request};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -98,6 +99,8 @@ pub struct Parts {
     pub ipv6_only: bool,
     /// What root should know about the settings, in words.
     pub warnings: Vec<String>,
+    /// What the kernel holds this process to.
+    pub confinement: Confinement,
     pub mesh: Mesh,
     pub events: mpsc::Receiver<MeshEvent>,
     pub announcer: Announcer,
@@ -195,6 +198,7 @@ struct Core {
     ipv6_only: bool,
     /// What root should know about the settings, in words.
     warnings: Vec<String>,
+    confinement: Confinement,
     mesh: Mesh,
     events: mpsc::Receiver<MeshEvent>,
     announcer: Announcer,
@@ -244,6 +248,7 @@ impl Core {
             hostname: parts.hostname,
             ipv6_only: parts.ipv6_only,
             warnings: parts.warnings,
+            confinement: parts.confinement,
             mesh: parts.mesh,
             events: parts.events,
             announcer: parts.announcer,
