@@ -33,7 +33,6 @@ pub mod account;
 pub mod apply;
 pub mod args;
 pub mod config;
-pub mod confine;
 pub mod crash;
 pub mod gate;
 pub mod limit;

@@ -14,12 +14,12 @@ use std::{
     time::Duration,
 };
 
-use ray_ipc::{fd, limits::QUEUES_MAX};
+use ray_ipc::fd;
 
 use crate::log;
 
-/// Names the queues in the store; a number follows.
-const QUEUE: &str = "queue";
+/// Names every queue in the store: their order means nothing.
+const QUEUES: &str = "queues";
 /// Descriptors that are looked at; units allow the store as many.
 const LISTED_MAX: u32 = 16;
 /// A manager that does not read must not stop the helper.
@@ -56,12 +56,9 @@ impl Environment {
         self.listed
     }
 
-    /// Those of the given descriptors that are queues, in order.
+    /// Those of the given descriptors that are queues.
     pub fn queues(&self, given: Vec<OwnedFd>) -> Vec<OwnedFd> {
-        let mut queues: Vec<(usize, OwnedFd)> =
-            self.names.iter().map(|name| number_of(name)).zip(given).filter_map(|(at, fd)| Some((at?, fd))).collect();
-        queues.sort_by_key(|(at, _)| *at);
-        queues.into_iter().map(|(_, fd)| fd).collect()
+        self.names.iter().zip(given).filter_map(|(name, fd)| (name == QUEUES).then_some(fd)).collect()
     }
 }
 
@@ -101,16 +98,13 @@ impl Manager {
 
     /// Has the manager hold a duplicate of each queue, so that the device outlives this process.
     pub fn keep<'a>(&self, queues: impl Iterator<Item = BorrowedFd<'a>>) {
-        for (at, queue) in queues.enumerate() {
-            self.tell(&format!("FDSTORE=1\nFDNAME={QUEUE}{at}"), &[queue]);
-        }
+        let queues: Vec<BorrowedFd<'_>> = queues.collect();
+        self.tell(&format!("FDSTORE=1\nFDNAME={QUEUES}"), &queues);
     }
 
     /// Has the manager let go of every queue.
     pub fn forget(&self) {
-        for at in 0..QUEUES_MAX {
-            self.tell(&format!("FDSTOREREMOVE=1\nFDNAME={QUEUE}{at}"), &[]);
-        }
+        self.tell(&format!("FDSTOREREMOVE=1\nFDNAME={QUEUES}"), &[]);
     }
 
     fn tell(&self, state: &str, fds: &[BorrowedFd<'_>]) {
@@ -133,10 +127,6 @@ fn connect(address: &str) -> std::io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-fn number_of(name: &str) -> Option<usize> {
-    name.strip_prefix(QUEUE)?.parse().ok().filter(|at| *at < QUEUES_MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use std::{fs::File, os::fd::AsRawFd};
@@ -156,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn takes_queues_in_their_order_and_nothing_else() {
-        let environment = parse(&[("LISTEN_FDNAMES", "queue1:socket:queue0:queue:queue99:queue8")]);
+    fn takes_queues_and_nothing_else() {
+        let environment = parse(&[("LISTEN_FDNAMES", "queues:socket:queues:queue::queues")]);
         let given: Vec<OwnedFd> = (0..6).map(|_| File::open("/dev/null").unwrap().into()).collect();
         let raw: Vec<_> = given.iter().map(AsRawFd::as_raw_fd).collect();
         let queues = environment.queues(given);
         let taken: Vec<_> = queues.iter().map(AsRawFd::as_raw_fd).collect();
-        assert_eq!(taken, [raw[2], raw[0]]);
+        assert_eq!(taken, [raw[0], raw[2], raw[5]]);
     }
 
     fn parse(environment: &[(&str, &str)]) -> Environment {

@@ -159,6 +159,7 @@ impl Server {
     /// Serves until a signal asks for the end, and then undoes everything, or nothing.
     pub fn run(mut self) -> io::Result<()> {
         if self.device.is_none() {
+            // Whatever it gave back was not fit for use.
             self.manager.forget();
         }
         self.manager.ready(self.status());

@@ -17,7 +17,10 @@ use crate::sys::netlink::Netlink;
 const TUN_OWNER: u16 = 1;
 const TUN_GROUP: u16 = 2;
 const TUN_TYPE: u16 = 3;
+const TUN_PI: u16 = 4;
+const TUN_VNET_HDR: u16 = 5;
 const TUN_PERSIST: u16 = 6;
+const TUN_MULTI_QUEUE: u16 = 7;
 const TUN_NUM_QUEUES: u16 = 8;
 const TUN_NUM_DISABLED_QUEUES: u16 = 9;
 
@@ -31,7 +34,7 @@ const MARK: &str = "rayfish";
 pub(super) struct TunState {
     pub(super) ifindex: u32,
     pub(super) mtu: u16,
-    /// It carries IP packets in and out of queues.
+    /// It carries IP packets in and out of queues of the kind that the helper opens.
     pub(super) tun: bool,
     /// A helper made it.
     pub(super) marked: bool,
@@ -137,7 +140,9 @@ fn tun_state(link: &LinkMessage) -> TunState {
     TunState {
         ifindex: link.header.index,
         mtu: mtu.unwrap_or(0),
-        tun: number(TUN_TYPE) == Some(TYPE_TUN),
+        tun: [(TUN_TYPE, TYPE_TUN), (TUN_PI, 0), (TUN_VNET_HDR, 1), (TUN_MULTI_QUEUE, 1)]
+            .iter()
+            .all(|(kind, expected)| number(*kind) == Some(*expected)),
         marked: link.attributes.contains(&LinkAttribute::IfAlias(MARK.to_owned())),
         unclaimed: number(TUN_OWNER) == Some(0) && number(TUN_GROUP).is_none() && number(TUN_PERSIST) == Some(0),
         queues: number(TUN_NUM_QUEUES).unwrap_or(0).saturating_add(number(TUN_NUM_DISABLED_QUEUES).unwrap_or(0)),

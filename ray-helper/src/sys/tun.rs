@@ -19,7 +19,6 @@ const DEVICE_PATH: &str = "/dev/net/tun";
 const DRIVER: (u64, u64) = (10, 200);
 /// What each of our queues is.
 const FLAGS: c_int = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
-const NO_FILTER: u16 = 0x1000;
 /// `struct virtio_net_hdr` without `num_buffers`, which belongs to each packet that crosses a queue.
 const VNET_HDR_LEN: c_int = 10;
 
@@ -89,10 +88,8 @@ pub fn is_queue_of(fd: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
         Err(errno) => return Err(errno),
     }
     let end = request.name.iter().position(|byte| *byte == 0).unwrap_or(IFNAMSIZ);
-    // The kernel adds that there is no packet filter, which TUN devices cannot have. A queue that was detached bears a
-    // flag more, like one of a device that was made in another way.
-    let flags = request.flags.cast_unsigned() & !NO_FILTER;
-    Ok(request.name.get(..end) == Some(name.as_bytes()) && flags == flags_of(FLAGS)?.cast_unsigned())
+    // A queue that was detached bears a flag more, like one of a device that was made in another way.
+    Ok(request.name.get(..end) == Some(name.as_bytes()) && request.flags == flags_of(FLAGS)?)
 }
 
 fn open_queue(name: &str, exclusive: c_int) -> Result<OwnedFd, Errno> {

@@ -105,6 +105,17 @@ impl Client {
         self.socket.set_nonblocking(true).expect("setting the socket non-blocking");
     }
 
+    /// Returns a device by these descriptors.
+    pub fn return_tun(&self, queues: &[OwnedFd]) -> Answer {
+        let request = HelperRequest::ReturnTun { queues: u8::try_from(queues.len()).expect("a few queues") };
+        let fds: Vec<BorrowedFd<'_>> = queues.iter().map(AsFd::as_fd).collect();
+        match self.send(&helper::encode_request(&request).expect("an encodable request"), &fds) {
+            Ok(()) => self.receive(),
+            Err(error) if is_closed(&error) => Answer::Closed,
+            Err(error) => panic!("sending to the helper: {error}"),
+        }
+    }
+
     /// Reads one reply.
     pub fn receive(&self) -> Answer {
         let mut buffer = vec![0; HELPER_FRAME_MAX];
