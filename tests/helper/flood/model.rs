@@ -24,10 +24,11 @@ impl Model {
             Op::Greet(_) => {}
             Op::OpenTun(_) | Op::Release | Op::ReturnTun => *self = Self::default(),
             Op::SetAddresses(addresses) => {
+                let had_v4 = self.addresses.iter().any(IpAddr::is_ipv4);
                 self.wanted.clone_from(addresses.as_set());
                 self.addresses.clone_from(addresses.as_set());
-                // The kernel takes the IPv4 routes of a device that has no IPv4 address any more.
-                if !self.addresses.iter().any(IpAddr::is_ipv4) {
+                // The kernel takes the IPv4 routes of a device that loses its last IPv4 address.
+                if had_v4 && !self.addresses.iter().any(IpAddr::is_ipv4) {
                     self.routes.retain(|route| route.network().is_ipv6());
                 }
             }

@@ -2,6 +2,8 @@
 
 use std::{
     io,
+    mem::ManuallyDrop,
+    net::Shutdown,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::net::UnixDatagram,
@@ -59,7 +61,10 @@ impl Client {
         match unsafe { fork() }.expect("forking") {
             ForkResult::Child => {
                 become_user(uid, gid);
-                let given = Self::connect(path).and_then(|client| fd::send(&far, b"x", &[client.socket.as_fd()]));
+                // Not dropped, which would end the connection.
+                let given = Self::connect(path)
+                    .map(ManuallyDrop::new)
+                    .and_then(|client| fd::send(&far, b"x", &[client.socket.as_fd()]));
                 // SAFETY: ends the process, and nothing else.
                 unsafe { libc::_exit(i32::from(given.is_err())) }
             }
@@ -165,6 +170,14 @@ impl Client {
             Answer::Reply(reply, fds) if fds.is_empty() => reply,
             other => panic!("{request:?}: {other:?}"),
         }
+    }
+}
+
+/// Ends the connection also where a process that is being started has inherited a copy.
+impl Drop for Client {
+    fn drop(&mut self) {
+        // The helper may have closed it before.
+        let _ = self.socket.shutdown(Shutdown::Both);
     }
 }
 
