@@ -7,6 +7,7 @@ use std::{
 };
 
 use nix::unistd::Uid;
+use ray_confine::engine::Confinement;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
@@ -84,7 +85,7 @@ pub fn refuse_privilege() -> Result<(), Privileged> {
 }
 
 /// Runs until SIGTERM or SIGINT.
-pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
+pub async fn run(options: Options, confinement: Confinement) -> Result<(), Box<dyn std::error::Error>> {
     let config = config::read(&options.config)?;
     let store = Store::open(&options.state_dir)?;
     let secret_key = store.identity(mesh::random_key)?;
@@ -108,6 +109,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         secret_key,
         hostname: system_hostname(),
         ipv6_only: config.ipv6_only,
+        confinement,
         mesh: mesh.clone(),
         events,
         announcer,

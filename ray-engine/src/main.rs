@@ -54,7 +54,7 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     // One worker more than a single-core host has keeps acknowledgements going while a link seals packets.
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(engine::run(options))?;
+    runtime.block_on(engine::run(options, confinement))?;
     Ok(())
 }
 

@@ -28,8 +28,9 @@ impl Command {
     }
 }
 
-/// Groups of subcommands, which do nothing themselves, and what needs no engine.
-pub(crate) const OTHERS: [&[&str]; 5] = [&["admin"], &["network"], &["firewall"], &["group"], &["completions"]];
+/// Groups of subcommands, which do nothing themselves, and what needs no engine or asks several things.
+pub(crate) const OTHERS: [&[&str]; 6] =
+    [&["admin"], &["network"], &["firewall"], &["group"], &["completions"], &["doctor"]];
 
 /// The words of all commands, these others included.
 pub(crate) fn verbs() -> Vec<&'static [&'static str]> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod commands;
+mod doctor;
 mod fake_engine;
 mod firewall;
 mod firewall_commands;

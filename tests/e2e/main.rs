@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
 mod crash;
+mod doctor;
 mod firewall;
 mod firewall_differential;
 mod firewall_flood;

@@ -6,11 +6,12 @@ use crate::{
 };
 
 /// Where unsafe code may stand, and why there.
-const UNSAFE_ALLOWED: [(&str, &str); 9] = [
+const UNSAFE_ALLOWED: [(&str, &str); 10] = [
     ("ray-ipc/src/fd.rs", "received descriptors become owned ones"),
     ("ray-ipc/confine/src/sys.rs", "process flags and the environment"),
     ("ray-helper/src/sys/", "ioctl on the TUN device"),
     ("ray-engine/src/tun/ioctl.rs", "ioctl on the TUN device"),
+    ("ray-cli/src/cmd/doctor/look/adjtimex.rs", "asks whether the clock is synchronised"),
     ("ray-cli/src/probe/call.rs", "tries the system calls that a confined process must not make"),
     ("tests/src/live_helper/", "one thread takes on another uid"),
     ("tests/helper/confinement.rs", "tries what the helper's confinement refuses"),

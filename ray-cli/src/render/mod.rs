@@ -1,6 +1,7 @@
 //! Answers as text: pure functions, one file a noun. Everything from elsewhere goes through `escape`.
 
 pub(crate) mod device;
+pub(crate) mod doctor;
 pub(crate) mod engine;
 pub(crate) mod firewall;
 pub(crate) mod flow;

@@ -45,6 +45,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use ray_confine::engine::Confinement;
 use ray_ipc::control::{ErrorReply, Reply, Request};
 use tokio::{sync::mpsc, time::sleep_until};
 
@@ -93,6 +94,8 @@ pub struct Parts {
     /// Name to use where the user gives none.
     pub hostname: Hostname,
     pub ipv6_only: bool,
+    /// What the kernel holds this process to.
+    pub confinement: Confinement,
     pub mesh: Mesh,
     pub events: mpsc::Receiver<MeshEvent>,
     pub announcer: Announcer,
@@ -180,6 +183,7 @@ struct Core {
     me: PeerId,
     hostname: Hostname,
     ipv6_only: bool,
+    confinement: Confinement,
     mesh: Mesh,
     events: mpsc::Receiver<MeshEvent>,
     announcer: Announcer,
@@ -228,6 +232,7 @@ impl Core {
             store: parts.store,
             hostname: parts.hostname,
             ipv6_only: parts.ipv6_only,
+            confinement: parts.confinement,
             mesh: parts.mesh,
             events: parts.events,
             announcer: parts.announcer,
