@@ -100,9 +100,8 @@ fn a_device_that_somebody_changed_is_found_and_the_remedy_helps() {
 #[test]
 fn a_device_that_is_down_is_found() {
     let lab = network(2);
-    // Without an engine that would put it right at once: it is asked first, and answers of a device that was up.
     shell(&lab, "ip link set ray0 down");
-    found(&lab, "tun.device", "failed", "down", "ip link set ray0 up");
+    found(&lab, "tun.device", "failed", "down", "ray down && ray up");
     remedy(&lab);
     in_order(&lab, "tun.device");
 }
