@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Where unsafe code may stand, and why there.
-const UNSAFE_ALLOWED: [(&str, &str); 8] = [
+const UNSAFE_ALLOWED: [(&str, &str); 9] = [
     ("ray-ipc/src/fd.rs", "received descriptors become owned ones"),
     ("ray-ipc/confine/src/sys.rs", "process flags and the environment"),
     ("ray-helper/src/sys/", "ioctl on the TUN device"),
