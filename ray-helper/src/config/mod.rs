@@ -272,6 +272,9 @@ fn prefix_inside(value: &Value<'_>, mesh: Prefix, len_max: u8) -> Option<Prefix>
 fn keep(value: &Value<'_>) -> Result<Vec<IpAddr>, Problem> {
     let Value::Text(text) = value else { return Err(Problem::Keep) };
     let parse = |word: &str| word.trim().parse().ok().filter(|address| is_mesh(*address)).ok_or(Problem::Keep);
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
     let addresses: Vec<IpAddr> = text.split(',').map(parse).collect::<Result<_, _>>()?;
     if addresses.len() <= KEEP_MAX { Ok(addresses) } else { Err(Problem::Keep) }
 }

@@ -114,7 +114,7 @@ fn refuses_numbers_outside_their_range() {
 #[test]
 fn refuses_to_keep_what_is_no_mesh_address() {
     let nine = ["100.64.0.9"; 9].join(",");
-    for value in ["", ",", "10.0.0.1", "100.64.0.9,", "100.64.0.9;100.64.0.8", "100.64.0.0/10", "fe80::1", &nine] {
+    for value in [" ", ",", "10.0.0.1", "100.64.0.9,", "100.64.0.9;100.64.0.8", "100.64.0.0/10", "fe80::1", &nine] {
         assert_eq!(with_user(&format!("keep = \"{value}\"")), Problem::Keep, "{value}");
     }
     assert_eq!(with_user("keep = 1"), Problem::Keep);

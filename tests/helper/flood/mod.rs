@@ -1,8 +1,8 @@
 //! Hostile requests against a live helper: random bytes, every mutation of every request, in every phase.
 //!
 //! Each message's fate is foretold by the pure layers (decoder, gate, policy) and compared with what the live helper does:
-//! a violation must close, a refusal must be that refusal, an operation must leave the device as policy predicts. All the
-//! while nothing else may change in the namespace, and the helper may not grow.
+//! a violation must close, a refusal must be that refusal, and after each operation the device must be as policy predicts,
+//! and nothing else may have changed in the namespace. The helper may not grow.
 //!
 //! `RAY_HOSTILE_FRAMES` sets how many messages are sent, `RAY_SEED` repeats a run. The helper paces what it is asked, which is
 //! most of the time that this takes.
@@ -48,8 +48,8 @@ const FRAMES: usize = 100_000;
 /// The network is looked at after so many messages, and the next so many meet connections of the other kind: with a
 /// device or without one.
 const ROUND: usize = 5_000;
-/// Operations are paced at 20 a second after a burst of 50, so that many cost as much time as everything else.
-const FRAMES_PER_OPERATION: usize = 700;
+/// Operations are paced at 20 a second after a burst of 50; more would only make the test long.
+const OPERATIONS_PER_ROUND: usize = 14;
 const FRAMES_PER_RETURN: usize = 1_500;
 /// Each costs the helper's device, and the next connection a pause of a second or more.
 const FRAMES_PER_VIOLATION_WITH_DEVICE: usize = 25_000;
@@ -127,6 +127,8 @@ struct Flood<'a> {
     model: Model,
     operations: usize,
     violations_with_device: usize,
+    /// Whether one was in this round: a second would only double the helper's pause.
+    violated: bool,
     fates: [usize; 5],
     /// Least and greatest memory since everything was seen once.
     memory: Option<(i64, i64)>,
@@ -147,6 +149,7 @@ impl<'a> Flood<'a> {
             model: Model::default(),
             operations: 0,
             violations_with_device: 0,
+            violated: false,
             fates: [0; 5],
             memory: None,
         }
@@ -224,16 +227,17 @@ impl<'a> Flood<'a> {
         if let Some((client, phase)) = self.client.take()
             && has_device(phase)
         {
-            if phase == Phase::Up {
-                // An end in good order shortens the pause after the next violation; the device is kept for a while.
-                drop(client);
-                let client = Client::connect(&self.helper.socket_path()).unwrap();
-                client.greet();
-                assert!(client.open(1).0.resumed);
-                client.done(&HelperRequest::Release);
-            } else {
-                client.done(&HelperRequest::Release);
-            }
+            client.done(&HelperRequest::Release);
+        }
+        self.operations = 0;
+        if std::mem::take(&mut self.violated) {
+            // A connection that had its link up and ends in good order makes the next pause a short one again.
+            let connect = || Client::connect(&self.helper.socket_path()).unwrap();
+            connect().bring_up(1);
+            let client = connect();
+            client.greet();
+            assert!(client.open(1).0.resumed);
+            client.done(&HelperRequest::Release);
         }
     }
 
@@ -258,17 +262,18 @@ impl<'a> Flood<'a> {
     fn affordable(&mut self, phase: Phase, fate: &Fate) -> bool {
         match fate {
             Fate::Closed if has_device(phase) => {
-                let affordable = self.violations_with_device <= self.frames / FRAMES_PER_VIOLATION_WITH_DEVICE
+                let affordable = !self.violated
+                    && self.violations_with_device <= self.frames / FRAMES_PER_VIOLATION_WITH_DEVICE
                     && self.random.below(2000) == 0;
                 self.violations_with_device += usize::from(affordable);
+                self.violated |= affordable;
                 affordable
             }
             Fate::Returned => self.fates[4] <= self.frames / FRAMES_PER_RETURN,
             Fate::Operation(..) => {
-                // A release, or a device where there should be none, changes the kind of the whole round.
-                let rarity = if phase == Phase::Greeted { 500 } else { 10 };
-                let affordable =
-                    self.operations <= self.frames / FRAMES_PER_OPERATION && self.random.below(rarity) == 0;
+                // Spread over the round; and a device where there should be none changes the kind of the rest of it.
+                let rarity = if phase == Phase::Greeted { 500 } else { 30 };
+                let affordable = self.operations < OPERATIONS_PER_ROUND && self.random.below(rarity) == 0;
                 self.operations += usize::from(affordable);
                 affordable
             }
@@ -298,10 +303,14 @@ impl<'a> Flood<'a> {
             }
             (Fate::Operation(next, op), Answer::Reply(HelperReply::Done | HelperReply::TunOpened(_), _)) => {
                 self.model.apply(&op);
+                self.model.check(Some(next), &NetState::read_settled(), &self.before);
                 (3, Some(next))
             }
             // The kernel may not hold what policy permits, but then it must hold what it held.
-            (Fate::Operation(..), Answer::Reply(HelperReply::Failed { .. }, _)) => (3, Some(phase)),
+            (Fate::Operation(..), Answer::Reply(HelperReply::Failed { .. }, _)) => {
+                self.model.check(Some(phase), &NetState::read_settled(), &self.before);
+                (3, Some(phase))
+            }
             (Fate::Returned, Answer::Reply(HelperReply::Refused(Refusal::NotTheDevice), _)) => (4, Some(phase)),
             _ => panic!("{context}, message {message:02x?}"),
         };
