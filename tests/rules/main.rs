@@ -13,5 +13,6 @@ mod layers;
 mod licence;
 mod packages;
 mod rust;
+mod size;
 mod units;
 mod workspace;

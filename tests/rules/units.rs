@@ -115,7 +115,7 @@ const FORBIDDEN: [(&str, &str); 5] = [
 ];
 
 /// Keys of helper.toml with the value that stands in for an absent one.
-const HELPER_KEYS: [(&str, &str); 9] = [
+const HELPER_KEYS: [(&str, &str); 10] = [
     ("engine_user", "\"rayfish\""),
     ("interface", "\"ray0\""),
     ("prefix_v4", "\"100.64.0.0/10\""),
@@ -125,6 +125,7 @@ const HELPER_KEYS: [(&str, &str); 9] = [
     ("queues_max", "8"),
     ("routes_max", "1024"),
     ("grace_s", "30"),
+    ("keep", "\"\""),
 ];
 
 const ENGINE_KEYS: [&str; 9] =

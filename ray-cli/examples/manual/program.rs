@@ -17,7 +17,7 @@ pub(crate) fn page(name: &str, help: &str) -> Result<Page, String> {
     let usage = usage.ok_or(format!("help of {name}: the second paragraph is not its usage"))?;
     let mut page = Page::new(name, '8', about);
     page.section("SYNOPSIS");
-    page.paragraph(usage);
+    page.verbatim(usage.lines().map(str::trim));
     let rest: Vec<&str> = paragraphs.collect();
     let options: Vec<&str> = rest.iter().copied().filter(|paragraph| is_options(paragraph)).collect();
     let section = |paragraph: &&str| SECTIONS.iter().any(|(start, _)| paragraph.starts_with(start));
@@ -62,11 +62,11 @@ mod tests {
 
     #[test]
     fn takes_every_paragraph_of_a_help() {
-        let help = "Does it.\n\nUsage: ray-x [--a PATH]\n\n  --a PATH  where\n\nMore\nof it.\n\nExit codes: 0 done.\n";
+        let help = "Does it.\n\nUsage: ray-x [--a PATH]\n       ray-x --b\n\n  --a PATH  where\n\nMore\nof it.\n\nExit codes: 0 done.\n";
         let text = page("ray-x", help).unwrap_or_else(|error| panic!("{error}")).render();
         let said = [
             "ray\\-x \\- Does it\n",
-            "ray\\-x [\\-\\-a PATH]",
+            "ray\\-x [\\-\\-a PATH]\nray\\-x \\-\\-b\n",
             "\\fB\\-\\-a PATH\\fR\nwhere",
             "More of it.",
             "0 done.",

@@ -33,7 +33,10 @@ impl Core {
     pub(super) fn status(&self) -> StatusReply {
         let state = self.tunnel.state().borrow().clone();
         let (helper, tun) = match &state {
-            TunnelState::Up(tun) => (HelperState::Connected, Some(tun_status(tun))),
+            TunnelState::Up(tun) => match &tun.unattended {
+                None => (HelperState::Connected, Some(tun_status(tun))),
+                Some(reason) => (HelperState::Missing { reason: reason.clone() }, Some(tun_status(tun))),
+            },
             TunnelState::Failed { helper_reachable: false, reason } => {
                 (HelperState::Missing { reason: reason.clone() }, None)
             }
