@@ -50,9 +50,8 @@ pub(super) fn device(engine: &Engine) -> Result<Verdict, Verdict> {
 fn judge_device(name: &str, found: Option<&Interface>) -> Verdict {
     match found {
         None => Verdict::failed(format!("the engine's device {name} is not there"), ANEW),
-        Some(Interface { up: false, .. }) => {
-            Verdict::failed(format!("{name} is there and down"), format!("ip link set {name} up, or: {ANEW}"))
-        }
+        // Its routes and its IPv6 address have gone with the link, so bringing that up alone would not do.
+        Some(Interface { up: false, .. }) => Verdict::failed(format!("{name} is there and down"), ANEW),
         Some(_) => Verdict::ok(format!("{name} is there and up")),
     }
 }

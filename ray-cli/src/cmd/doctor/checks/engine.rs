@@ -148,6 +148,8 @@ fn rights(engine: &Engine) -> Result<Rights, Verdict> {
 
 #[cfg(test)]
 mod tests {
+    use ray_ipc::control::{EngineInfo, TunStatus};
+
     use super::*;
     use crate::cmd::doctor::Mark;
 
@@ -196,6 +198,36 @@ mod tests {
     fn what_the_engine_warns_of_is_a_warning() {
         assert_eq!(judge_notices(&[]).mark, Mark::Ok);
         assert!(judge_notices(&["a".into(), "b".into()]).found.contains("a; b"));
+    }
+
+    #[test]
+    fn a_tunnel_that_is_wanted_and_not_up_has_failed_with_the_reason() {
+        let missing = HelperState::Missing { reason: "nobody listens".into() };
+        assert_eq!(judge_tunnel(&status(true, HelperState::Connected, true)).mark, Mark::Ok);
+        assert_eq!(judge_tunnel(&status(false, HelperState::Idle, false)).mark, Mark::Skipped);
+        let verdict = judge_tunnel(&status(true, missing, false));
+        assert!(verdict.mark == Mark::Failed && verdict.found.contains("nobody listens"), "{verdict:?}");
+        let warnings = vec!["the tunnel is wanted but not up: refused".to_owned()];
+        let verdict = judge_tunnel(&StatusReply { warnings, ..status(true, HelperState::Connected, false) });
+        assert!(verdict.mark == Mark::Failed && verdict.found.contains("refused"), "{verdict:?}");
+    }
+
+    fn status(wanted_up: bool, helper: HelperState, is_up: bool) -> StatusReply {
+        let engine = EngineInfo { release: RELEASE.into(), endpoint_id: "1".repeat(64), pid: 7, uid: 977 };
+        let v6 = "200::9".parse().unwrap();
+        let tun = TunStatus { ifname: "ray0".into(), mtu: 1280, queues: 1, offload: true, v4: None, v6 };
+        StatusReply {
+            engine,
+            helper,
+            wanted_up,
+            tun: is_up.then_some(tun),
+            underlay: vec![],
+            confinement: ConfinementStatus { landlock_abi: Some(6), missing: vec![] },
+            networks: vec![],
+            drops: vec![],
+            waiting: vec![],
+            warnings: vec![],
+        }
     }
 
     fn powerless() -> Rights {

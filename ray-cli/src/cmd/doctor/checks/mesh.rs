@@ -15,9 +15,22 @@ pub(super) const RESOLVER_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 53);
 pub(super) const RESOLVER_V6: Ipv6Addr = Ipv6Addr::new(0x0200, 0, 0, 0, 0, 0, 0, 0x53);
 
 pub(super) fn contains(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => u32::from(v4) >> (32 - V4.1) == u32::from(V4.0) >> (32 - V4.1),
-        IpAddr::V6(v6) => u128::from(v6) >> (128 - V6.1) == u128::from(V6.0) >> (128 - V6.1),
+    covers(V4.0.into(), V4.1, address) || covers(V6.0.into(), V6.1, address)
+}
+
+/// Whether an address lies inside a prefix.
+pub(super) fn covers(destination: IpAddr, prefix: u8, address: IpAddr) -> bool {
+    // A prefix of no bits covers the whole family, and shifts everything out.
+    match (destination, address) {
+        (IpAddr::V4(prefixed), IpAddr::V4(address)) => {
+            let differing = u32::from(prefixed) ^ u32::from(address);
+            differing.checked_shr(32 - u32::from(prefix.min(32))).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(prefixed), IpAddr::V6(address)) => {
+            let differing = u128::from(prefixed) ^ u128::from(address);
+            differing.checked_shr(128 - u32::from(prefix.min(128))).unwrap_or(0) == 0
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
     }
 }
 
@@ -51,6 +64,18 @@ mod tests {
         ] {
             assert_eq!(contains(address.parse().unwrap()), inside, "{address}");
         }
+    }
+
+    #[test]
+    fn a_prefix_covers_what_lies_inside_and_nothing_of_the_other_family() {
+        let covers = |destination: &str, prefix, address: &str| {
+            covers(destination.parse().unwrap(), prefix, address.parse().unwrap())
+        };
+        assert!(covers("100.64.0.0", 16, "100.64.255.1") && !covers("100.64.0.0", 16, "100.65.0.1"));
+        assert!(covers("100.64.0.9", 32, "100.64.0.9") && !covers("100.64.0.9", 32, "100.64.0.8"));
+        assert!(covers("0.0.0.0", 0, "203.0.113.7") && covers("::", 0, "200::1"));
+        assert!(covers("200::", 128, "200::") && !covers("200::", 128, "200::1"));
+        assert!(!covers("0.0.0.0", 0, "200::1") && !covers("::", 0, "203.0.113.7"));
     }
 
     #[test]

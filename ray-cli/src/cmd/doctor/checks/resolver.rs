@@ -3,6 +3,8 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+    sync::mpsc,
+    thread,
     time::Duration,
 };
 
@@ -45,8 +47,19 @@ fn judge_mesh(name: &str, server: IpAddr, answer: io::Result<bool>) -> Verdict {
 
 pub(super) fn host(engine: &Engine) -> Result<Verdict, Verdict> {
     let (tun, me) = (engine.tun()?, own_name(engine)?);
-    let found = (me.fqdn.as_str(), 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect());
-    Ok(judge_host(me, server(tun), found))
+    Ok(judge_host(me, server(tun), look_up(me.fqdn.clone())))
+}
+
+/// As a program would. The system's resolver knows no deadline of ours, so it works on a thread of its own.
+fn look_up(name: String) -> io::Result<Vec<IpAddr>> {
+    let (sender, answer) = mpsc::channel();
+    let ask = move || {
+        let found = (name, 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect());
+        // Nobody waits any more after the deadline; the process ends then.
+        let _ = sender.send(found);
+    };
+    thread::Builder::new().name("resolver".to_owned()).spawn(ask)?;
+    answer.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 fn judge_host(me: &MemberStatus, server: IpAddr, found: io::Result<Vec<IpAddr>>) -> Verdict {
@@ -61,6 +74,9 @@ fn judge_host(me: &MemberStatus, server: IpAddr, found: io::Result<Vec<IpAddr>>)
         Ok(found) => {
             let elsewhere = found.first().map_or_else(|| "nothing".to_owned(), ToString::to_string);
             Verdict::warning(format!("this host's resolver takes {name} for {elsewhere}"), remedy)
+        }
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            Verdict::warning(format!("this host's resolver does not answer when it is asked for {name}"), remedy)
         }
         Err(_) => {
             Verdict::warning(format!("programs cannot use {name}: this host's resolver does not know it"), remedy)
@@ -129,7 +145,12 @@ mod tests {
         let judge = |found| judge_host(&me(), mesh::RESOLVER_V4.into(), found);
         assert_eq!(judge(Ok(vec!["200::9".parse().unwrap()])).mark, Mark::Ok);
         assert_eq!(judge(Ok(vec!["100.64.0.9".parse().unwrap()])).mark, Mark::Ok);
-        for found in [Ok(vec![]), Ok(vec!["203.0.113.7".parse().unwrap()]), Err(io::ErrorKind::NotFound.into())] {
+        for found in [
+            Ok(vec![]),
+            Ok(vec!["203.0.113.7".parse().unwrap()]),
+            Err(io::ErrorKind::NotFound.into()),
+            Err(io::ErrorKind::TimedOut.into()),
+        ] {
             let verdict = judge(found);
             assert_eq!(verdict.mark, Mark::Warning);
             assert!(verdict.remedy.unwrap().contains("dig @100.100.100.53 nas.home.ray"));

@@ -93,8 +93,7 @@ pub(super) fn rule(engine: &Engine) -> Result<Verdict, Verdict> {
 /// Root may have narrowed the prefixes, so what counts is that a prohibition covers our own address.
 fn judge_rule(rules: &[Prohibition], engine: u32, own: &[IpAddr]) -> Verdict {
     let forbids = |rule: &Prohibition, address: &IpAddr| {
-        let whole = mesh::contains(rule.destination) && rule.destination.is_ipv4() == address.is_ipv4();
-        rule.uid == engine && rule.prefix > 0 && whole
+        rule.uid == engine && mesh::covers(rule.destination, rule.prefix, *address)
     };
     match own.iter().find(|address| !rules.iter().any(|rule| forbids(rule, address))) {
         None => Verdict::ok("a rule keeps the engine's own packets out of the tunnel"),
@@ -188,6 +187,7 @@ mod tests {
         assert_eq!(judge_rule(std::slice::from_ref(&v4), 977, &own).mark, Mark::Failed);
         assert_eq!(judge_rule(&[v6], 977, &own[1..]).mark, Mark::Ok);
         assert_eq!(judge_rule(&[v4, rule(1000, "200::", 7)], 977, &own).mark, Mark::Failed);
+        assert_eq!(judge_rule(&[rule(977, "100.65.0.0", 16), rule(977, "200::", 7)], 977, &own).mark, Mark::Failed);
         assert_eq!(judge_rule(&[], 977, &own).mark, Mark::Failed);
     }
 
