@@ -230,11 +230,11 @@ impl Keeper {
 
     /// Without a helper the device goes all the same: with its last queue.
     fn take_down(&self, up: Running) {
+        self.end_loops(up.loops);
         crash_point("tunnel-before-release");
         if let Some(Err(error)) = up.client.as_ref().map(Client::release) {
             tracing::warn!(%error, "releasing the device");
         }
-        self.end_loops(up.loops);
         tracing::info!("tunnel down");
         self.control.report(TunnelState::Down);
     }

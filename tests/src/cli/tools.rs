@@ -75,7 +75,7 @@ pub(super) fn run(tool: Tool) -> u8 {
             shown(report, |report| print_json(report).map(|()| 0))
         }
         Tool::NetState => {
-            let state = NetState::read_settled();
+            let state = NetState::read();
             let mut lines = [state.links, state.addresses, state.routes, state.rules].into_iter().flatten();
             lines.try_for_each(|line| print(&line)).map_or(1, |()| 0)
         }

@@ -284,9 +284,9 @@ fn spawn(namespace: &Namespace, directory: &Path, log: &Path, launch: &Launch) -
         command.pre_exec(move || {
             // A test that is killed takes its helper along.
             let bound = libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0;
-            // First the namespace, whose descriptor may be where one of the listed goes.
-            let entered = libc::setns(namespace, libc::CLONE_NEWNET) == 0;
-            if bound && entered && moves.iter().all(|(from, to)| libc::dup2(*from, *to) >= 0) {
+            // The namespace first: its descriptor may be where a listed one goes.
+            let inside = bound && libc::setns(namespace, libc::CLONE_NEWNET) == 0;
+            if inside && moves.iter().all(|(from, to)| libc::dup2(*from, *to) >= 0) {
                 return Ok(());
             }
             Err(io::Error::last_os_error())
