@@ -154,15 +154,12 @@ fn a_request_to_a_device_that_is_not_needed_is_refused_with_an_error() {
         ("TIOCSTI", libc::TIOCSTI),
         ("SIOCSIFFLAGS", libc::SIOCSIFFLAGS),
     ];
-    let never_by_the_engine = [
-        ("TUNSETPERSIST", libc::TUNSETPERSIST),
-        ("TUNSETOWNER", libc::TUNSETOWNER),
-        ("TUNSETIFF", libc::TUNSETIFF),
-    ];
+    let never_by_the_engine =
+        [("TUNSETPERSIST", libc::TUNSETPERSIST), ("TUNSETOWNER", libc::TUNSETOWNER), ("TUNSETIFF", libc::TUNSETIFF)];
     for (policy_name, policy) in policies() {
         let engine_only = never_by_the_engine.iter().filter(|_| policy_name == "engine");
         for (name, request) in never.iter().chain(engine_only) {
-            let arguments = [u64::MAX, u64::from(*request), 0, 0, 0, 0];
+            let arguments = [u64::MAX, *request, 0, 0, 0, 0];
             let outcome = child::call(&[&policy], libc::SYS_ioctl, &arguments);
             assert_eq!(outcome, Outcome::Made(Err(nix::errno::Errno::EPERM)), "{policy_name}: {name}");
         }
