@@ -10,7 +10,7 @@
 //! | 3 | [`plane`] | decisions in order |
 //! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`feed`], [`publish`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
-//! | 6 | [`control`] | the control socket |
+//! | 6 | [`control`], [`readiness`] | the control socket; the service manager |
 //! | 7 | [`engine`] | wiring |
 
 pub mod config;
@@ -28,6 +28,7 @@ pub mod packet;
 pub mod plane;
 pub mod probe;
 pub mod publish;
+pub mod readiness;
 pub mod route;
 pub mod service;
 pub mod store;

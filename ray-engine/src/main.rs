@@ -8,24 +8,14 @@ use std::{
 
 use ray_confine::engine::{Confinement, Places};
 use ray_engine::{
+    control::OverflowIds,
     engine::{self, Options},
     store,
 };
 use tracing_subscriber::EnvFilter;
 
-const USAGE: &str = "\
-usage: ray-engine [--config PATH] [--state-dir PATH] [--socket PATH] [--helper-socket PATH]
-
-The unprivileged half of Rayfish. Run it as user rayfish, without any capability; it asks ray-helper for the TUN device.
-
-  --config PATH         settings (default /etc/rayfish/engine.toml)
-  --state-dir PATH      identity and networks (default /var/lib/rayfish)
-  --socket PATH         where `ray` connects (default /run/rayfish/engine/ray.sock)
-  --helper-socket PATH  where ray-helper listens (default /run/rayfish/helper.sock)
-  --version, --help
-
-RAY_LOG sets what is logged to stderr (default \"info\"), in the form of tracing's EnvFilter.
-";
+/// ray-engine(8) is made from this text too.
+const USAGE: &str = include_str!("usage.txt");
 
 /// iroh and noq build a span for each packet they send when their targets are on.
 const DEFAULT_LOG: &str =
@@ -59,13 +49,15 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     engine::refuse_privilege()?;
+    // Read before anything is given up: a confined process sees no kernel knobs.
+    let overflow = OverflowIds::read();
     let confinement = confine(&options)?;
     start_log();
     report(&confinement);
     // One worker more than a single-core host has keeps acknowledgements going while a link seals packets.
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(engine::run(options))?;
+    runtime.block_on(engine::run(options, overflow, confinement))?;
     Ok(())
 }
 

@@ -6,23 +6,14 @@ use ray_ipc::helper::SOCKET_PATH;
 
 pub const POLICY_PATH: &str = "/etc/rayfish/helper.toml";
 
-pub const HELP: &str = "\
-The privileged helper of Rayfish. Serves the engine's user, and nobody else.
-
-Usage: ray-helper [--policy PATH] [--socket PATH]
-
-  --policy PATH   root's policy [default: /etc/rayfish/helper.toml]
-  --socket PATH   where to listen [default: /run/rayfish/helper.sock]
-  --help          print this
-  --version       print the version
-
-Exit codes: 0 orderly end, 1 runtime failure, 2 wrong usage or policy.
-";
+/// The answer to `--help`; ray-helper(8) is made from this text too.
+pub const HELP: &str = include_str!("usage.txt");
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     Serve { policy: PathBuf, socket: PathBuf },
+    Undo { policy: PathBuf },
     Help,
     Version,
 }
@@ -30,9 +21,17 @@ pub enum Command {
 /// Why a command line is none.
 #[derive(Debug, PartialEq, Eq)]
 pub enum UsageError {
-    Unknown { argument: OsString },
-    MissingPath { flag: &'static str },
-    Repeated { flag: &'static str },
+    Unknown {
+        argument: OsString,
+    },
+    MissingPath {
+        flag: &'static str,
+    },
+    Repeated {
+        flag: &'static str,
+    },
+    /// What a helper that does not serve has no use for.
+    SocketWithUndo,
 }
 
 impl fmt::Display for UsageError {
@@ -41,6 +40,7 @@ impl fmt::Display for UsageError {
             Self::Unknown { argument } => write!(f, "reading the command line: unknown argument {argument:?}"),
             Self::MissingPath { flag } => write!(f, "reading the command line: {flag} needs a path"),
             Self::Repeated { flag } => write!(f, "reading the command line: {flag} was given twice"),
+            Self::SocketWithUndo => f.write_str("reading the command line: --undo goes without --socket"),
         }
     }
 }
@@ -49,12 +49,17 @@ impl Error for UsageError {}
 
 /// Parses the arguments after the program's name.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
-    let (mut policy, mut socket) = (None, None);
+    let (mut policy, mut socket, mut undo) = (None, None, false);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let (flag, slot) = match argument.to_str() {
             Some("--help" | "-h") => return Ok(Command::Help),
             Some("--version" | "-V") => return Ok(Command::Version),
+            Some("--undo") if undo => return Err(UsageError::Repeated { flag: "--undo" }),
+            Some("--undo") => {
+                undo = true;
+                continue;
+            }
             Some("--policy") => ("--policy", &mut policy),
             Some("--socket") => ("--socket", &mut socket),
             Some(_) | None => return Err(UsageError::Unknown { argument }),
@@ -64,10 +69,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
             return Err(UsageError::Repeated { flag });
         }
     }
-    Ok(Command::Serve {
-        policy: policy.unwrap_or_else(|| POLICY_PATH.into()),
-        socket: socket.unwrap_or_else(|| SOCKET_PATH.into()),
-    })
+    let policy = policy.unwrap_or_else(|| POLICY_PATH.into());
+    match (undo, socket) {
+        (false, socket) => Ok(Command::Serve { policy, socket: socket.unwrap_or_else(|| SOCKET_PATH.into()) }),
+        (true, None) => Ok(Command::Undo { policy }),
+        (true, Some(_)) => Err(UsageError::SocketWithUndo),
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +83,15 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for line in ["serve", "--polcy x", "--policy", "--socket a --socket b", "--policy= x"] {
+        for line in [
+            "serve",
+            "--polcy x",
+            "--policy",
+            "--socket a --socket b",
+            "--policy= x",
+            "--undo --undo",
+            "--undo --socket a",
+        ] {
             assert!(parse(words(line)).is_err(), "{line}");
         }
     }
@@ -87,6 +102,8 @@ mod tests {
         assert_eq!(parse(words("")), Ok(serve));
         let chosen = Command::Serve { policy: "a".into(), socket: "b".into() };
         assert_eq!(parse(words("--socket b --policy a")), Ok(chosen));
+        assert_eq!(parse(words("--undo")), Ok(Command::Undo { policy: POLICY_PATH.into() }));
+        assert_eq!(parse(words("--policy a --undo")), Ok(Command::Undo { policy: "a".into() }));
     }
 
     #[test]

@@ -30,6 +30,10 @@ pub fn next(phase: Phase, request: &HelperRequest) -> Option<Phase> {
             Phase::Greeted => Some(Phase::Open),
             Phase::New | Phase::Open | Phase::Addressed | Phase::Up => None,
         },
+        HelperRequest::ReturnTun { .. } => match phase {
+            Phase::Greeted => Some(Phase::Open),
+            Phase::New | Phase::Open | Phase::Addressed | Phase::Up => None,
+        },
         HelperRequest::SetAddresses { .. } => match phase {
             Phase::Open | Phase::Addressed => Some(Phase::Addressed),
             Phase::Up => Some(Phase::Up),
@@ -65,9 +69,10 @@ mod tests {
     #[test]
     fn refuses_everything_that_the_table_does_not_show() {
         use Phase::*;
-        let table: [(HelperRequest, [Option<Phase>; 5]); 7] = [
+        let table: [(HelperRequest, [Option<Phase>; 5]); 8] = [
             (HelperRequest::Hello { version: 1 }, [Some(Greeted), None, None, None, None]),
             (HelperRequest::OpenTun { queues: 1, mtu: 1280 }, [None, Some(Open), None, None, None]),
+            (HelperRequest::ReturnTun { queues: 1 }, [None, Some(Open), None, None, None]),
             (
                 HelperRequest::SetAddresses { v4: None, v6: Ipv6Addr::LOCALHOST },
                 [None, None, Some(Addressed), Some(Addressed), Some(Up)],

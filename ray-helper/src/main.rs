@@ -1,5 +1,20 @@
 //! Entry of the helper: preconditions, then the socket, then confinement, then service.
 
+// Privileged code may panic on no value, whatever it is. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 use std::{
     env,
     error::Error,
@@ -19,8 +34,11 @@ use ray_helper::{
     apply::{Failure, Host},
     args::{self, Command, HELP},
     config::{self, Config},
+    crash,
     listen::{ListenError, Listener},
     log,
+    manager::{Environment, Manager},
+    recover, resolver,
     serve::Server,
     sys::{netlink::Netlink, process},
     trust::{self, TrustError},
@@ -40,39 +58,54 @@ fn main() -> ExitCode {
     match args::parse(env::args_os().skip(1)) {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(concat!("ray-helper ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Command::Serve { policy, socket }) => match serve(&policy, &socket) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(stop) => report(&stop),
-        },
+        Ok(Command::Serve { policy, socket }) => end(serve(&policy, &socket)),
+        Ok(Command::Undo { policy }) => end(undo(&policy)),
         Err(error) => report(&Stop::usage(error, "run: ray-helper --help".into())),
     }
 }
 
 fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
-    process::close_inherited().map_err(Stop::runtime)?;
+    let environment = Environment::read(std::process::id());
+    let given = process::take_inherited(environment.listed()).map_err(Stop::runtime)?;
+    crash::arm();
     let signals = block_signals().map_err(Stop::runtime)?;
     let (config, engine) = read_policy(policy)?;
     confine::require_net_admin()?;
     let socket = path::absolute(socket).map_err(Stop::runtime)?;
     let listener = Listener::bind(&socket, engine)?;
-    if confine::confine(socket.parent().unwrap_or(Path::new("/")))?.is_none() {
-        log::line(format_args!("warning: this kernel lacks Landlock: root's files are open to the helper"));
-    }
+    let manager = Manager::connect(&environment);
+    confine_process(socket.parent().unwrap_or(Path::new("/")))?;
     let netlink = Netlink::open().map_err(Stop::runtime)?;
     let mut host = Host { netlink, config, engine };
-    host.sweep()?;
+    let found = recover::recover(&mut host, environment.queues(given))?;
     confine::check()?;
     confine::before_serving()?;
     log::line(format_args!("serving uid {} at {}", engine.uid, socket.display()));
-    Server::new(host, listener, signals).run().map_err(Stop::runtime)?;
-    log::line(format_args!("everything undone, ending"));
+    Server::new(host, listener, signals, manager, found).run().map_err(Stop::runtime)
+}
+
+/// Runs what a service manager runs after a helper's end.
+fn undo(policy: &Path) -> Result<(), Stop> {
+    process::take_inherited(0).map_err(Stop::runtime)?;
+    let (config, engine) = read_policy(policy)?;
+    confine::require_net_admin()?;
+    confine_process(Path::new("/"))?;
+    let netlink = Netlink::open().map_err(Stop::runtime)?;
+    recover::undo(&mut Host { netlink, config, engine })?;
     Ok(())
 }
 
-/// From here on these signals are read, not suffered, so that everything is undone before the end.
+fn confine_process(socket_directory: &Path) -> Result<(), ConfineError> {
+    if confine::confine(socket_directory)?.is_none() {
+        log::line(format_args!("warning: this kernel lacks Landlock: root's files are open to the helper"));
+    }
+    Ok(())
+}
+
+/// From here on these signals are read, not suffered, so that the end is an orderly one.
 fn block_signals() -> nix::Result<SignalFd> {
     let mut mask = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
         mask.add(signal);
     }
     mask.thread_block()?;
@@ -80,9 +113,10 @@ fn block_signals() -> nix::Result<SignalFd> {
 }
 
 fn read_policy(path: &Path) -> Result<(Config, Account), Stop> {
-    let config = config::parse(&trust::read(path)?)
+    let mut config = config::parse(&trust::read(path)?)
         .map_err(|error| Stop::usage(error, format!("correct {}", path.display())))?;
     let passwd = fs::read_to_string(PASSWD_PATH).map_err(Stop::runtime)?;
+    config.keep.extend(resolver::inside_the_mesh());
     let engine = account::resolve(&config.engine_user, &passwd)?;
     Ok((config, engine))
 }
@@ -91,6 +125,13 @@ fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(EXIT_RUNTIME),
+    }
+}
+
+fn end(outcome: Result<(), Stop>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => report(&stop),
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fmt, io,
     os::{
-        fd::{AsFd, BorrowedFd},
+        fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixDatagram,
     },
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signalfd::SignalFd,
+    sys::{signal::Signal, signalfd::SignalFd},
 };
 use ray_ipc::{
     codec::CodecError,
@@ -24,11 +24,14 @@ use ray_ipc::{
 
 use crate::{
     apply::{Device, Host, Setback},
+    crash::crash_point,
     gate::{self, Phase},
     limit::{BackOff, Limits},
     listen::{Knock, Listener},
     log::{self, PeerLog},
-    policy::{self, Op},
+    manager::Manager,
+    policy::{self, Op, TunSpec},
+    recover::Found,
     undo,
 };
 
@@ -41,8 +44,8 @@ pub enum Violation {
     Malformed(CodecError),
     /// Longer than the frame limit, too many descriptors, or control data of another kind.
     Unreadable(RecvError),
-    /// Descriptors travel from the helper to the engine only.
-    SentDescriptors,
+    /// Only a returned device comes with descriptors, and with exactly as many as it says.
+    Descriptors { announced: usize, came: usize },
     /// The peer sends requests but does not read the replies.
     RepliesUnread,
 }
@@ -53,7 +56,7 @@ impl fmt::Display for Violation {
             Self::OutOfPhase(phase) => write!(f, "a request that is out of its phase ({phase:?})"),
             Self::Malformed(_) => f.write_str("a message that is no request"),
             Self::Unreadable(cause) => write!(f, "a message that cannot be received ({cause})"),
-            Self::SentDescriptors => f.write_str("a message with descriptors"),
+            Self::Descriptors { announced, came } => write!(f, "a message with {came} descriptors, not {announced}"),
             Self::RepliesUnread => f.write_str("requests without reading the replies"),
         }
     }
@@ -64,7 +67,7 @@ impl Error for Violation {
         match self {
             Self::Malformed(cause) => Some(cause),
             Self::Unreadable(cause) => Some(cause),
-            Self::OutOfPhase(_) | Self::SentDescriptors | Self::RepliesUnread => None,
+            Self::OutOfPhase(_) | Self::Descriptors { .. } | Self::RepliesUnread => None,
         }
     }
 }
@@ -83,6 +86,8 @@ enum End {
 #[derive(Debug)]
 struct Peer {
     socket: UnixDatagram,
+    /// Readable when the engine has died. Its end of the socket may live on in a process that it gave a copy to.
+    process: Option<OwnedFd>,
     phase: Phase,
     /// It has closed its end; what it sent before may still be there to read.
     hung_up: bool,
@@ -98,22 +103,44 @@ pub struct Server {
     back_off: BackOff,
     log: PeerLog,
     peer: Option<Peer>,
+    manager: Manager,
     device: Option<Device>,
+    /// The index of a device that a predecessor made and that its engine is to return.
+    awaited: Option<u32>,
     /// When a device without an engine goes away; `None` while it is in use.
     orphaned_until: Option<Instant>,
+}
+
+/// How the helper was asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// For good: nothing is to be left.
+    Undo,
+    /// For a successor: everything stays as it is.
+    LetGo,
 }
 
 /// What [`Server::wait`] found.
 #[derive(Debug, Default)]
 struct Wake {
-    stop: bool,
+    stop: Option<Stop>,
     knock: bool,
+    /// The engine has died, and its end of the socket lives on elsewhere.
+    dead: bool,
     frame: bool,
 }
 
 impl Server {
-    pub fn new(host: Host, listener: Listener, signals: SignalFd) -> Self {
+    /// Begins with what was `found` of a predecessor, which its engine has the grace time to claim.
+    pub fn new(host: Host, listener: Listener, signals: SignalFd, manager: Manager, found: Found) -> Self {
         let now = Instant::now();
+        let (device, awaited) = match found {
+            Found::Nothing => (None, None),
+            Found::Device(device) => (Some(device), None),
+            Found::Held(ifindex) => (None, Some(ifindex)),
+        };
+        let is_there = device.is_some() || awaited.is_some();
+        let orphaned_until = is_there.then(|| now.checked_add(host.config.grace).unwrap_or(now));
         Self {
             host,
             listener,
@@ -122,13 +149,20 @@ impl Server {
             back_off: BackOff::default(),
             log: PeerLog::new(now),
             peer: None,
-            device: None,
-            orphaned_until: None,
+            manager,
+            device,
+            awaited,
+            orphaned_until,
         }
     }
 
-    /// Serves until a signal asks for the end, then undoes everything.
+    /// Serves until a signal asks for the end, and then undoes everything, or nothing.
     pub fn run(mut self) -> io::Result<()> {
+        if self.device.is_none() {
+            // Whatever it gave back was not fit for use.
+            self.manager.forget();
+        }
+        self.manager.ready(self.status());
         loop {
             let now = Instant::now();
             if self.orphaned_until.is_some_and(|until| until <= now) {
@@ -137,12 +171,28 @@ impl Server {
             }
             let wake = self.wait(now)?;
             let now = Instant::now();
-            if wake.stop {
-                self.undo();
-                return Ok(());
+            match wake.stop {
+                None => {}
+                Some(Stop::Undo) => {
+                    self.manager.stopping();
+                    self.undo();
+                    log::line(format_args!("everything undone, ending"));
+                    return Ok(());
+                }
+                Some(Stop::LetGo) => {
+                    self.manager.stopping();
+                    log::line(format_args!("leaving everything as it is to a successor, ending"));
+                    return Ok(());
+                }
             }
             // First the connection that is, then the one that wants to be: an engine that starts again at once finds
             // its predecessor gone.
+            if wake.dead
+                && let Some(peer) = self.peer.take()
+            {
+                self.log.line(now, format_args!("closed a connection that outlived the engine that made it"));
+                self.end_in_order(peer.phase, now);
+            }
             if wake.frame {
                 self.serve_frame(now);
             }
@@ -170,7 +220,12 @@ impl Server {
         // While a peer that hung up has not been read to its end, its successor waits outside.
         let listening = knock_in.is_zero() && !hung_up;
         polled.push(PollFd::new(self.listener.as_fd(), events(listening)));
+        let (mut process_at, mut socket_at) = (None, None);
         if let Some(peer) = self.peer.as_ref().filter(|_| frame_in.is_zero() || !hung_up) {
+            // The process first: one that has died by then has closed its end of the socket before.
+            polled.extend(peer.process.iter().map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN)));
+            process_at = (polled.len() > 2).then_some(2);
+            socket_at = Some(polled.len());
             polled.push(PollFd::new(peer.socket.as_fd(), events(frame_in.is_zero())));
         }
         match poll(&mut polled, poll_timeout(timeout)) {
@@ -181,16 +236,35 @@ impl Server {
         let found: Vec<PollFlags> =
             polled.iter().map(|polled| polled.revents().unwrap_or(PollFlags::POLLERR)).collect();
         let of = |index: usize| found.get(index).copied().unwrap_or(PollFlags::empty());
-        let gone = of(2).intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+        let maybe = |index: Option<usize>| index.map_or(PollFlags::empty(), of);
+        let gone = maybe(socket_at).intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+        let dead = !maybe(process_at).is_empty() && !gone;
+        let stop = if of(0).is_empty() { None } else { self.asked_to_stop()? };
         let wake = Wake {
-            stop: !of(0).is_empty(),
+            stop,
             knock: listening && !of(1).is_empty() && !gone,
-            frame: frame_in.is_zero() && !of(2).is_empty(),
+            dead,
+            frame: frame_in.is_zero() && !maybe(socket_at).is_empty() && !dead,
         };
         if let Some(peer) = &mut self.peer {
             peer.hung_up |= gone;
         }
         Ok(wake)
+    }
+
+    /// Which signal it was.
+    fn asked_to_stop(&self) -> io::Result<Option<Stop>> {
+        let signal = self.signals.read_signal()?;
+        Ok(signal.map(|info| if info.ssi_signo == Signal::SIGUSR1 as u32 { Stop::LetGo } else { Stop::Undo }))
+    }
+
+    fn status(&self) -> &'static str {
+        match (&self.device, self.awaited, self.orphaned_until) {
+            (Some(_), _, None) => "the tunnel's device is in use",
+            (Some(_), _, Some(_)) => "keeping the device for an engine that starts again",
+            (None, Some(_), _) => "waiting for the engine to return the device",
+            (None, None, _) => "waiting for an engine",
+        }
     }
 
     fn answer_knock(&mut self, now: Instant) {
@@ -200,13 +274,25 @@ impl Server {
             Ok(Some(Knock::Stranger(cred))) => {
                 self.log.line(now, format_args!("closed a connection of uid {} (pid {})", cred.uid, cred.pid));
             }
-            Ok(Some(Knock::Engine(_))) if self.peer.is_some() => {
+            Ok(Some(Knock::Engine { .. })) if self.peer.is_some() => {
                 self.log.line(now, format_args!("closed a second connection of the engine"));
             }
-            Ok(Some(Knock::Engine(socket))) => {
-                self.peer = Some(Peer { socket, phase: Phase::New, hung_up: false });
+            Ok(Some(Knock::Engine { socket, process })) => {
+                self.peer = Some(Peer { socket, process, phase: Phase::New, hung_up: false });
             }
             Err(error) => self.log.line(now, format_args!("accepting a connection: {error}")),
+        }
+    }
+
+    /// A connection came to its end without a violation: the device waits for the next.
+    fn end_in_order(&mut self, phase: Phase, now: Instant) {
+        // An engine that had its link up has shown good order; a hello has not.
+        if phase == Phase::Up {
+            self.back_off.forgive();
+        }
+        if self.device.is_some() && self.orphaned_until.is_none() {
+            self.orphaned_until = now.checked_add(self.host.config.grace).or(Some(now));
+            self.manager.status(self.status());
         }
     }
 
@@ -215,20 +301,12 @@ impl Server {
         self.limits.frames.take(now);
         match self.exchange(&mut peer, now) {
             Ok(()) => self.peer = Some(peer),
-            Err(End::InOrder) => {
-                // An engine that had its link up has shown good order; a hello has not.
-                if peer.phase == Phase::Up {
-                    self.back_off.forgive();
-                }
-                if self.device.is_some() && self.orphaned_until.is_none() {
-                    self.orphaned_until = Some(now + self.host.config.grace);
-                }
-            }
+            Err(End::InOrder) => self.end_in_order(peer.phase, now),
             Err(End::Violation(violation)) => {
                 // Closed before the undo, so that the engine learns at once.
                 drop(peer);
                 self.log.line(now, format_args!("violation: {violation}"));
-                if self.device.is_some() {
+                if self.device.is_some() || self.awaited.is_some() {
                     self.undo();
                     let pause = self.back_off.punish(Instant::now());
                     log::line(format_args!("serving nobody for {} s", pause.as_secs()));
@@ -243,7 +321,7 @@ impl Server {
 
     /// One request, one reply.
     fn exchange(&mut self, peer: &mut Peer, now: Instant) -> Result<(), End> {
-        let request = receive(&peer.socket)?;
+        let (request, returned) = receive(&peer.socket)?;
         let Some(next) = gate::next(peer.phase, &request) else {
             return Err(End::Violation(Violation::OutOfPhase(peer.phase)));
         };
@@ -257,7 +335,7 @@ impl Server {
             return if greeting.agreed() { Ok(()) } else { Err(End::InOrder) };
         }
         self.limits.operations.take(now);
-        match self.perform(op) {
+        match self.perform(op, returned) {
             Ok(done) => {
                 peer.phase = next;
                 let queues: Vec<BorrowedFd<'_>> = match (&done, &self.device) {
@@ -279,36 +357,73 @@ impl Server {
         }
     }
 
-    fn perform(&mut self, op: Op) -> Result<HelperReply, Setback> {
+    fn perform(&mut self, op: Op, returned: Vec<OwnedFd>) -> Result<HelperReply, Setback> {
         match op {
-            Op::OpenTun(spec) => {
-                if let Some(device) = &mut self.device {
-                    match self.host.resume(device, spec) {
-                        Ok(()) => {
-                            self.orphaned_until = None;
-                            return Ok(HelperReply::TunOpened(device.describe(true)));
-                        }
-                        Err(Setback::Refused(refusal)) => return Err(Setback::Refused(refusal)),
-                        Err(Setback::Failed(failure) | Setback::Torn(failure)) => {
-                            log::line(format_args!("{failure}: the kept device makes room for a fresh one"));
-                            self.undo();
-                        }
-                    }
-                }
-                let device = self.host.create(spec)?;
-                let opened = device.describe(false);
-                self.device = Some(device);
-                Ok(HelperReply::TunOpened(opened))
-            }
+            Op::OpenTun(spec) => self.open(spec),
             Op::SetAddresses(addresses) => self.with_device(|host, device| host.set_addresses(device, &addresses)),
             Op::ReplaceRoutes(routes) => self.with_device(|host, device| host.replace_routes(device, &routes)),
             Op::SetLink(state) => self.with_device(|host, device| host.set_link(device, state)),
+            Op::ReturnTun => self.take_back(returned),
             Op::Release => {
                 self.undo();
                 Ok(HelperReply::Done)
             }
             Op::Greet(_) => Ok(HelperReply::Hello { version: VERSION }),
         }
+    }
+
+    fn open(&mut self, spec: TunSpec) -> Result<HelperReply, Setback> {
+        if let Some(device) = &mut self.device {
+            match self.host.resume(device, spec) {
+                Ok(()) => {
+                    let opened = device.describe(true);
+                    self.in_use();
+                    return Ok(HelperReply::TunOpened(opened));
+                }
+                Err(Setback::Refused(refusal)) => return Err(Setback::Refused(refusal)),
+                Err(Setback::Failed(failure) | Setback::Torn(failure)) => {
+                    log::line(format_args!("{failure}: the kept device makes room for a fresh one"));
+                    self.undo();
+                }
+            }
+        }
+        if self.awaited.is_some() {
+            // An engine that asks for a device has none to return: whoever holds this one is about to end.
+            self.undo();
+        }
+        let device = self.host.create(spec)?;
+        let opened = device.describe(false);
+        self.keep(device);
+        Ok(HelperReply::TunOpened(opened))
+    }
+
+    /// The engine's own device after a connection or a helper was lost.
+    fn take_back(&mut self, queues: Vec<OwnedFd>) -> Result<HelperReply, Setback> {
+        match &self.device {
+            Some(device) => {
+                self.host.recognise(device, &queues)?;
+                self.in_use();
+            }
+            None => {
+                let device = self.host.adopt(queues)?;
+                self.keep(device);
+            }
+        }
+        crash_point("return-before-reply");
+        Ok(HelperReply::Done)
+    }
+
+    fn keep(&mut self, device: Device) {
+        self.manager.keep(device.queues());
+        self.device = Some(device);
+        self.in_use();
+        crash_point("open-after-store");
+    }
+
+    fn in_use(&mut self) {
+        self.awaited = None;
+        self.orphaned_until = None;
+        self.manager.status(self.status());
     }
 
     fn with_device(
@@ -324,26 +439,44 @@ impl Server {
 
     fn undo(&mut self) {
         self.orphaned_until = None;
-        if let Some(device) = self.device.take() {
-            undo::undo(&mut self.host.netlink, device);
+        let device = self.device.take();
+        if let Some(ifindex) = device.as_ref().map(Device::ifindex).or(self.awaited.take()) {
+            undo::undo(&mut self.host.netlink, ifindex);
+            self.manager.forget();
+            self.manager.status(self.status());
         }
     }
 }
 
-fn receive(socket: &UnixDatagram) -> Result<HelperRequest, End> {
+fn receive(socket: &UnixDatagram) -> Result<(HelperRequest, Vec<OwnedFd>), End> {
     let mut buffer = vec![0; HELPER_FRAME_MAX];
     let received = match fd::recv(socket, &mut buffer) {
         Ok(received) => received,
         Err(RecvError::Io(_)) => return Err(End::InOrder),
         Err(error) => return Err(End::Violation(Violation::Unreadable(error))),
     };
-    if !received.fds.is_empty() {
-        return Err(End::Violation(Violation::SentDescriptors));
-    }
-    match buffer.get(..received.len) {
+    let request = match buffer.get(..received.len) {
         // A packet without bytes reads the same and ends the connection just as well.
-        None | Some([]) => Err(End::InOrder),
-        Some(packet) => helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error))),
+        None | Some([]) => return Err(End::InOrder),
+        Some(packet) => helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error)))?,
+    };
+    let (announced, came) = (announced(&request), received.fds.len());
+    if announced != came {
+        return Err(End::Violation(Violation::Descriptors { announced, came }));
+    }
+    Ok((request, received.fds))
+}
+
+/// How many descriptors a request comes with.
+fn announced(request: &HelperRequest) -> usize {
+    match request {
+        HelperRequest::ReturnTun { queues } => usize::from(*queues),
+        HelperRequest::Hello { .. }
+        | HelperRequest::OpenTun { .. }
+        | HelperRequest::SetAddresses { .. }
+        | HelperRequest::ReplaceRoutes { .. }
+        | HelperRequest::SetLink { .. }
+        | HelperRequest::Release => 0,
     }
 }
 

@@ -6,21 +6,23 @@
 use nix::errno::Errno;
 
 use crate::{
-    apply::{Device, Failure, link, rule},
+    apply::{Failure, link, rule},
+    crash::crash_point,
     log,
     sys::netlink::Netlink,
 };
 
-/// Removes the device, then the rules: in this order the engine's packets can never enter a tunnel of their own.
-pub fn undo(netlink: &mut Netlink, device: Device) {
-    match link::delete(netlink, device.ifindex()) {
+/// Removes the device `ifindex`, then the rules: in this order the engine's packets can never enter a tunnel of their own.
+pub fn undo(netlink: &mut Netlink, ifindex: u32) {
+    match link::delete(netlink, ifindex) {
         Ok(()) => {}
         // Somebody with the right to do so was faster.
         Err(Failure { errno: Errno::ENODEV, .. }) => {}
         Err(failure) => log::line(format_args!("undo: {failure}")),
     }
-    drop(device);
+    crash_point("undo-after-device");
     if let Err(failure) = rule::sweep(netlink) {
         log::line(format_args!("undo: {failure}"));
     }
+    crash_point("undo-after-rules");
 }

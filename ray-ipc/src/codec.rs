@@ -62,6 +62,69 @@ pub fn decode<const LIMIT: usize, T: Decode<()>>(bytes: &[u8]) -> Result<T, Code
     }
 }
 
+/// Implements bincode's traits for a type whose fields are listed in the order of its definition, with the bytes that the
+/// derive macros of bincode would give it: a variant is its tag as a `u32`, then its fields.
+///
+/// The helper's messages are listed rather than derived, so that the privileged program is built without the derive
+/// macros and their parser.
+#[cfg(feature = "helper")]
+macro_rules! message {
+    (struct $name:ident { $($field:ident),+ }) => {
+        impl ::bincode::Encode for $name {
+            fn encode<E: ::bincode::enc::Encoder>(&self, encoder: &mut E) -> Result<(), ::bincode::error::EncodeError> {
+                let Self { $($field),+ } = self;
+                $(::bincode::Encode::encode($field, encoder)?;)+
+                Ok(())
+            }
+        }
+        impl<Context> ::bincode::Decode<Context> for $name {
+            fn decode<D: ::bincode::de::Decoder<Context = Context>>(
+                decoder: &mut D,
+            ) -> Result<Self, ::bincode::error::DecodeError> {
+                Ok(Self { $($field: ::bincode::Decode::decode(decoder)?),+ })
+            }
+        }
+    };
+    (enum $name:ident {
+        $($tag:literal => $variant:ident $({ $($field:ident),+ })? $(($item:ident))?),+ $(,)?
+    }) => {
+        impl ::bincode::Encode for $name {
+            fn encode<E: ::bincode::enc::Encoder>(&self, encoder: &mut E) -> Result<(), ::bincode::error::EncodeError> {
+                match self {
+                    $(Self::$variant $({ $($field),+ })? $(($item))? => {
+                        let tag: u32 = $tag;
+                        ::bincode::Encode::encode(&tag, encoder)?;
+                        $($(::bincode::Encode::encode($field, encoder)?;)+)?
+                        $(::bincode::Encode::encode($item, encoder)?;)?
+                    })+
+                }
+                Ok(())
+            }
+        }
+        impl<Context> ::bincode::Decode<Context> for $name {
+            fn decode<D: ::bincode::de::Decoder<Context = Context>>(
+                decoder: &mut D,
+            ) -> Result<Self, ::bincode::error::DecodeError> {
+                let tag: u32 = ::bincode::Decode::decode(decoder)?;
+                match tag {
+                    $($tag => {
+                        $($(let $field = ::bincode::Decode::decode(decoder)?;)+)?
+                        $(let $item = ::bincode::Decode::decode(decoder)?;)?
+                        Ok(Self::$variant $({ $($field),+ })? $(($item))?)
+                    })+
+                    _ => Err(::bincode::error::DecodeError::UnexpectedVariant {
+                        type_name: stringify!($name),
+                        allowed: &::bincode::error::AllowedEnumVariants::Allowed(&[$($tag),+]),
+                        found: tag,
+                    }),
+                }
+            }
+        }
+    };
+}
+#[cfg(feature = "helper")]
+pub(crate) use message;
+
 fn bounded<const LIMIT: usize>() -> Bounded<LIMIT> {
     bincode::config::standard().with_fixed_int_encoding().with_limit::<LIMIT>()
 }

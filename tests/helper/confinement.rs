@@ -93,7 +93,7 @@ fn keeps_nothing_open_that_it_does_not_need() {
     let client = helper.connect();
     drop(client.bring_up(3));
     let busy = open_files(&helper);
-    assert_eq!(busy.len(), 6 + 1 + 3, "the engine and a duplicate of each queue: {busy:?}");
+    assert_eq!(busy.len(), 6 + 2 + 3, "the engine, its process and a duplicate of each queue: {busy:?}");
 }
 
 fn proc(helper: &LiveHelper) -> PathBuf {

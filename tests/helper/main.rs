@@ -8,9 +8,12 @@
     reason = "tests, with helpers outside of test functions"
 )]
 
+mod adoption;
 mod confinement;
+mod crash;
 mod device;
 mod flood;
+mod manager;
 mod phases;
 mod refusals;
 mod start;

@@ -1,6 +1,9 @@
 //! Every violation by name: the connection is closed, and what was there is undone.
 
-use std::{fs::File, os::fd::AsFd};
+use std::{
+    fs::File,
+    os::fd::{AsFd, BorrowedFd},
+};
 
 use ray_ipc::{
     helper::{HelperReply, HelperRequest, LinkState, VERSION, encode_request},
@@ -15,7 +18,7 @@ const PHASES: [&str; 5] = ["New", "Greeted", "Open", "Addressed", "Up"];
 fn closes_on_every_request_that_is_out_of_its_phase() {
     let up = HelperRequest::SetLink { state: LinkState::Up };
     let down = HelperRequest::SetLink { state: LinkState::Down };
-    let table: [(HelperRequest, &[&str]); 7] = [
+    let table: [(HelperRequest, &[&str]); 8] = [
         (HelperRequest::Hello { version: VERSION }, &["Greeted", "Open", "Addressed", "Up"]),
         (HelperRequest::OpenTun { queues: 1, mtu: 1280 }, &["New", "Open", "Addressed", "Up"]),
         (addresses("100.64.1.2", "200::1234"), &["New", "Greeted"]),
@@ -23,12 +26,18 @@ fn closes_on_every_request_that_is_out_of_its_phase() {
         (up, &["New", "Greeted", "Open"]),
         (down, &["New", "Greeted", "Open", "Addressed"]),
         (HelperRequest::Release, &["New", "Greeted"]),
+        (HelperRequest::ReturnTun { queues: 1 }, &["New", "Open", "Addressed", "Up"]),
     ];
+    let null = File::open("/dev/null").unwrap();
     for (request, phases) in table {
+        let announced: &[BorrowedFd<'_>] = match request {
+            HelperRequest::ReturnTun { .. } => &[null.as_fd()],
+            _ => &[],
+        };
         for phase in phases {
             let packet = encode_request(&request).unwrap();
             assert_violation(phase, &format!("a request that is out of its phase ({phase})"), |client| {
-                client.send(&packet, &[]).unwrap();
+                client.send(&packet, announced).unwrap();
             });
         }
     }
@@ -40,7 +49,7 @@ fn closes_on_bytes_that_are_no_request() {
     let mut trailing = hello.clone();
     trailing.push(0);
     let short = hello[..hello.len() - 1].to_vec();
-    let unknown_tag = 6u32.to_le_bytes().to_vec();
+    let unknown_tag = 7u32.to_le_bytes().to_vec();
     let mut routes_beyond_the_frame = 3u32.to_le_bytes().to_vec();
     routes_beyond_the_frame.extend(u64::MAX.to_le_bytes());
     for phase in PHASES {
@@ -63,7 +72,16 @@ fn closes_on_a_message_beyond_the_frame_limit() {
 fn closes_on_descriptors_also_with_a_legal_request() {
     let null = File::open("/dev/null").unwrap();
     let release = encode_request(&HelperRequest::Release).unwrap();
-    assert_violation("Up", "a message with descriptors", |client| client.send(&release, &[null.as_fd()]).unwrap());
+    assert_violation("Up", "a message with 1 descriptors, not 0", |client| {
+        client.send(&release, &[null.as_fd()]).unwrap()
+    });
+    // The one request that comes with some: too few of them, and too many.
+    let returned = encode_request(&HelperRequest::ReturnTun { queues: 2 }).unwrap();
+    for came in [0, 1, 3, 8] {
+        assert_violation("Greeted", &format!("a message with {came} descriptors, not 2"), |client| {
+            client.send(&returned, &vec![null.as_fd(); came]).unwrap();
+        });
+    }
     assert_violation("Up", "a message that cannot be received", |client| {
         client.send(&release, &[null.as_fd(); 64]).unwrap();
     });

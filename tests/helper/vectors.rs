@@ -25,6 +25,7 @@ fn requests_keep_their_bytes() {
         (HelperRequest::SetLink { state: LinkState::Up }, "0400000000000000"),
         (HelperRequest::SetLink { state: LinkState::Down }, "0400000001000000"),
         (HelperRequest::Release, "05000000"),
+        (HelperRequest::ReturnTun { queues: 2 }, "0600000002"),
     ];
     for (request, expected) in vectors {
         assert_eq!(hex(&encode_request(&request).unwrap()), expected, "{request:?}");
@@ -49,6 +50,11 @@ fn replies_keep_their_bytes() {
         (HelperReply::Refused(Refusal::InterfaceTaken), "0300000007000000"),
         (HelperReply::Refused(Refusal::PrefixTaken), "0300000008000000"),
         (HelperReply::Refused(Refusal::QueuesDiffer { kept: 2 }), "030000000900000002"),
+        (HelperReply::Refused(Refusal::NotTheDevice), "030000000a000000"),
+        (
+            HelperReply::Refused(Refusal::RouteTaken { address: "100.64.1.2".parse().unwrap() }),
+            "030000000b0000000000000064400102",
+        ),
         (HelperReply::Failed { step: "ab".into(), errno: 17 }, "040000000200000000000000616211000000"),
     ];
     for (reply, expected) in vectors {
@@ -59,7 +65,13 @@ fn replies_keep_their_bytes() {
 
 #[test]
 fn every_cut_and_every_byte_too_many_is_refused() {
-    for text in ["000000000100", "01000000020005", "02000000016440010202000000000000000000000000001234", "05000000"] {
+    for text in [
+        "000000000100",
+        "01000000020005",
+        "02000000016440010202000000000000000000000000001234",
+        "05000000",
+        "0600000002",
+    ] {
         let whole = bytes(text);
         for len in 0..whole.len() {
             assert!(decode_request(&whole[..len]).is_err(), "{text} cut to {len}");

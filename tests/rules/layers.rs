@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 8] = [
     &["plane"],
     &["tun", "mesh", "publish", "store", "host", "config", "probe", "feed"],
     &["forward", "service"],
-    &["control"],
+    &["control", "readiness"],
     &["engine"],
 ];
 

@@ -1,9 +1,12 @@
-//! Keeps the tunnel as it is wanted: asks the helper for the device, runs the packet loops on its queues, and starts over
-//! when the helper or the device is gone.
+//! Keeps the tunnel as it is wanted: asks the helper for the device, runs the packet loops on its queues, hands the device
+//! back to a helper that has started anew, and starts over when the device is gone.
+//!
+//! A tunnel whose helper is gone carries packets for as long as its device lives, however long that is: the helper is
+//! needed for changes only, and taking the tunnel down would gain nothing but the loss of its connections.
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -23,13 +26,14 @@ use ray_ipc::helper::{LinkState, Route};
 use super::{Forwarder, egress};
 use crate::{
     config::Config,
-    host::{Client, HostError, OpenedTun, Tun, TunnelControl, TunnelState, TunnelWanted},
+    host::{Client, HostError, OpenedTun, Tun, TunnelControl, TunnelState, TunnelWanted, replace_routes_around},
     ident::{MESH_V4, MESH_V4_PREFIX, MESH_V6, MESH_V6_PREFIX},
     mesh::Mesh,
+    store::crash_point,
     tun::{Offload, Queue},
 };
 
-/// Between attempts to set a wanted tunnel up.
+/// Between attempts to set a wanted tunnel up, or to find a helper for one that runs.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The thread that keeps the tunnel.
@@ -86,7 +90,8 @@ struct Keeper {
 
 /// A tunnel that is up.
 struct Running {
-    client: Client,
+    /// `None` while no helper answers.
+    client: Option<Client>,
     tun: Tun,
     loops: Loops,
 }
@@ -98,7 +103,7 @@ impl Keeper {
             let wanted = self.control.wanted();
             running = match (wanted, running.take()) {
                 (Some(wanted), None) if wanted.up => self.set_up(&wanted),
-                (Some(wanted), Some(up)) if wanted.up => self.adjust(up, &wanted),
+                (Some(wanted), Some(up)) if wanted.up => self.attend(up, &wanted),
                 (Some(_), Some(up)) => {
                     self.take_down(up);
                     None
@@ -109,12 +114,19 @@ impl Keeper {
                 }
                 (None, up) => up,
             };
-            if self.wait(running.as_ref()) == Woken::Broken
-                && let Some(broken) = running.take()
-            {
-                tracing::warn!("lost the helper or the device; setting the tunnel up anew");
-                self.control.report(TunnelState::Starting);
-                self.end_loops(broken.loops);
+            match (self.wait(running.as_ref()), &mut running) {
+                (Woken::Wish, _) | (_, None) => {}
+                (Woken::HelperGone, Some(up)) => {
+                    tracing::warn!("lost the helper; packets flow on");
+                    up.client = None;
+                }
+                (Woken::DeviceGone, Some(_)) => {
+                    tracing::warn!("lost the device; setting the tunnel up anew");
+                    self.control.report(TunnelState::Starting);
+                    if let Some(broken) = running.take() {
+                        self.end_loops(broken.loops);
+                    }
+                }
             }
         }
         if let Some(up) = running {
@@ -145,34 +157,58 @@ impl Keeper {
 
     fn open(&self, client: Client, wanted: &TunnelWanted) -> Result<Running, HostError> {
         let OpenedTun { tun, queues } = client.open_tun(self.queues, self.mtu)?;
+        crash_point("tunnel-after-open");
         let (loops, offload) = self.start_loops(queues).map_err(HostError::Send)?;
-        let configured = client
-            .set_addresses(wanted.v4, wanted.v6)
-            .and_then(|()| client.set_link(LinkState::Up))
-            .and_then(|()| client.replace_routes(routes(wanted)));
-        if let Err(error) = configured {
+        if let Err(error) = assert_wanted(&client, wanted) {
             self.end_loops(loops);
             return Err(error);
         }
-        let tun = Tun { ifname: tun.ifname, mtu: tun.mtu, queues: tun.queues, offload, v4: wanted.v4, v6: wanted.v6 };
-        Ok(Running { client, tun, loops })
+        let tun = Tun {
+            ifname: tun.ifname,
+            mtu: tun.mtu,
+            queues: tun.queues,
+            offload,
+            v4: wanted.v4,
+            v6: wanted.v6,
+            unattended: None,
+        };
+        Ok(Running { client: Some(client), tun, loops })
     }
 
-    /// Gives a running tunnel other addresses; one whose helper does not do it is set up anew.
-    fn adjust(&self, mut up: Running, wanted: &TunnelWanted) -> Option<Running> {
-        if (up.tun.v4, up.tun.v6) == (wanted.v4, wanted.v6) {
-            return Some(up);
-        }
-        let adjusted =
-            up.client.set_addresses(wanted.v4, wanted.v6).and_then(|()| up.client.replace_routes(routes(wanted)));
-        match adjusted {
-            Ok(()) => {
-                (up.tun.v4, up.tun.v6) = (wanted.v4, wanted.v6);
+    /// Finds a helper for a running tunnel that has none, and gives the tunnel other addresses where they are wanted. One
+    /// whose helper does not do its part is set up anew.
+    fn attend(&self, mut up: Running, wanted: &TunnelWanted) -> Option<Running> {
+        let unchanged = (up.tun.v4, up.tun.v6) == (wanted.v4, wanted.v6);
+        let attended = match &up.client {
+            Some(_) if unchanged => return Some(up),
+            Some(client) => client
+                .set_addresses(wanted.v4, wanted.v6)
+                .and_then(|()| replace_routes_around(client, routes(wanted)))
+                .map(|()| None),
+            None => self.hand_back(&up, wanted).map(Some),
+        };
+        match attended {
+            Ok(found) => {
+                if let Some(client) = found {
+                    tracing::info!(interface = up.tun.ifname, "a helper has the device again");
+                    up.client = Some(client);
+                }
+                (up.tun.v4, up.tun.v6, up.tun.unattended) = (wanted.v4, wanted.v6, None);
                 self.control.report(TunnelState::Up(up.tun.clone()));
                 Some(up)
             }
+            Err(error) if error.is_absence() => {
+                up.client = None;
+                let reason = Some(error.to_string());
+                if up.tun.unattended != reason {
+                    up.tun.unattended = reason;
+                    self.control.report(TunnelState::Up(up.tun.clone()));
+                }
+                Some(up)
+            }
             Err(error) => {
-                tracing::warn!(%error, "changing the tunnel's addresses");
+                tracing::warn!(%error, "keeping the tunnel; setting it up anew");
+                self.control.report(TunnelState::Starting);
                 self.end_loops(up.loops);
                 self.control.nudge();
                 None
@@ -180,11 +216,25 @@ impl Keeper {
         }
     }
 
+    /// Gives a helper that has started anew the device, and says again what the device shall be: what is so already is
+    /// not touched, so that no packet is lost.
+    fn hand_back(&self, up: &Running, wanted: &TunnelWanted) -> Result<Client, HostError> {
+        let client = Client::connect(&self.helper_socket)?;
+        crash_point("tunnel-before-return");
+        let queues: Vec<BorrowedFd<'_>> = up.loops.queues.iter().map(AsFd::as_fd).collect();
+        client.return_tun(&queues)?;
+        crash_point("tunnel-after-return");
+        assert_wanted(&client, wanted)?;
+        Ok(client)
+    }
+
+    /// Without a helper the device goes all the same: with its last queue.
     fn take_down(&self, up: Running) {
-        self.end_loops(up.loops);
-        if let Err(error) = up.client.release() {
+        crash_point("tunnel-before-release");
+        if let Some(Err(error)) = up.client.as_ref().map(Client::release) {
             tracing::warn!(%error, "releasing the device");
         }
+        self.end_loops(up.loops);
         tracing::info!("tunnel down");
         self.control.report(TunnelState::Down);
     }
@@ -193,15 +243,17 @@ impl Keeper {
         let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let broken = Arc::new(AtomicBool::new(false));
         let (mut writers, mut readers, mut offload) = (Vec::new(), Vec::new(), true);
+        let mut handles = Vec::new();
         for fd in queues {
             let queue = Queue::adopt(fd, self.offload)?;
+            handles.push(queue.handle());
             offload &= queue.offload() != Offload::Off;
             let (reader, writer) = queue.into_split();
             readers.push(reader);
             writers.push(Mutex::new(writer));
         }
         self.forwarder.device.store(Some(Arc::new(writers)));
-        let mut loops = Loops { stop: stop.clone(), threads: Vec::new(), broken: broken.clone() };
+        let mut loops = Loops { stop: stop.clone(), threads: Vec::new(), broken: broken.clone(), queues: handles };
         for reader in readers {
             let (forwarder, mesh) = (self.forwarder.clone(), self.mesh.clone());
             let (stop, broken, control) = (stop.clone(), broken.clone(), self.control.clone());
@@ -239,11 +291,12 @@ impl Keeper {
     /// Waits for a wish, for the helper's or the device's end, or for the next attempt.
     fn wait(&self, running: Option<&Running>) -> Woken {
         let failed = matches!(*self.control.state().borrow(), TunnelState::Failed { .. } | TunnelState::Starting);
-        let retry_at = (running.is_none() && failed).then(|| Instant::now() + RETRY);
+        let lacking = running.map_or(failed, |up| up.client.is_none());
+        let retry_at = lacking.then(|| Instant::now() + RETRY);
         loop {
             let mut fds = vec![PollFd::new(self.control.wake_fd(), PollFlags::POLLIN)];
-            if let Some(up) = running {
-                fds.push(PollFd::new(up.client.as_fd(), PollFlags::POLLIN));
+            if let Some(client) = running.and_then(|up| up.client.as_ref()) {
+                fds.push(PollFd::new(client.as_fd(), PollFlags::POLLIN));
             }
             let timeout = retry_at.map_or(PollTimeout::NONE, |at| {
                 PollTimeout::try_from(at.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX)
@@ -263,7 +316,11 @@ impl Keeper {
                 self.control.acknowledge();
             }
             let device_gone = running.is_some_and(|up| up.loops.broken.load(Ordering::Acquire));
-            return if helper_gone || device_gone { Woken::Broken } else { Woken::Wish };
+            return match (device_gone, helper_gone) {
+                (true, _) => Woken::DeviceGone,
+                (false, true) => Woken::HelperGone,
+                (false, false) => Woken::Wish,
+            };
         }
     }
 }
@@ -271,13 +328,26 @@ impl Keeper {
 #[derive(Debug, PartialEq, Eq)]
 enum Woken {
     Wish,
-    Broken,
+    HelperGone,
+    DeviceGone,
 }
 
 struct Loops {
     stop: Arc<EventFd>,
     threads: Vec<JoinHandle<()>>,
     broken: Arc<AtomicBool>,
+    /// Keep the queues open, for a helper that has started anew.
+    queues: Vec<Arc<OwnedFd>>,
+}
+
+/// Has the helper make the device what it shall be.
+fn assert_wanted(client: &Client, wanted: &TunnelWanted) -> Result<(), HostError> {
+    client.set_addresses(wanted.v4, wanted.v6)?;
+    crash_point("tunnel-after-addresses");
+    client.set_link(LinkState::Up)?;
+    replace_routes_around(client, routes(wanted))?;
+    crash_point("tunnel-after-routes");
+    Ok(())
 }
 
 fn routes(wanted: &TunnelWanted) -> Vec<Route> {

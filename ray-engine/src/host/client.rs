@@ -65,6 +65,16 @@ impl Client {
         }
     }
 
+    /// Hands the device that these queues belong to back to a helper that does not know it.
+    pub fn return_tun(&self, queues: &[BorrowedFd<'_>]) -> Result<(), HostError> {
+        // More than the protocol allows were never handed out.
+        let request = HelperRequest::ReturnTun { queues: u8::try_from(queues.len()).unwrap_or(u8::MAX) };
+        match self.ask_with(&request, queues)? {
+            (HelperReply::Done, _) => Ok(()),
+            (other, _) => Err(unexpected(other)),
+        }
+    }
+
     pub fn set_addresses(&self, v4: Option<Ipv4Addr>, v6: Ipv6Addr) -> Result<(), HostError> {
         self.done(&HelperRequest::SetAddresses { v4, v6 })
     }
@@ -89,8 +99,16 @@ impl Client {
     }
 
     fn ask(&self, request: &HelperRequest) -> Result<(HelperReply, Vec<OwnedFd>), HostError> {
+        self.ask_with(request, &[])
+    }
+
+    fn ask_with(
+        &self,
+        request: &HelperRequest,
+        queues: &[BorrowedFd<'_>],
+    ) -> Result<(HelperReply, Vec<OwnedFd>), HostError> {
         let packet = helper::encode_request(request).map_err(HostError::Codec)?;
-        fd::send(&self.socket, &packet, &[]).map_err(HostError::Send)?;
+        fd::send(&self.socket, &packet, queues).map_err(HostError::Send)?;
         let mut buffer = vec![0u8; HELPER_FRAME_MAX];
         let Received { len, fds } = fd::recv(&self.socket, &mut buffer).map_err(HostError::Lost)?;
         if len == 0 {

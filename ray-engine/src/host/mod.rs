@@ -1,5 +1,6 @@
 //! What the engine asks of the host through the helper. Layer 4; its world is the helper's socket.
 
+mod around;
 mod client;
 mod tunnel;
 
@@ -8,6 +9,7 @@ use std::{fmt, io};
 use ray_ipc::{codec::CodecError, fd::RecvError, helper::Refusal};
 
 pub use self::{
+    around::replace_routes_around,
     client::{Client, OpenedTun},
     tunnel::{Tun, TunnelControl, TunnelState, TunnelWanted},
 };
@@ -36,6 +38,16 @@ pub enum HostError {
         step: String,
         errno: i32,
     },
+}
+
+impl HostError {
+    /// Whether the helper is gone, rather than of another opinion.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Lost(_) | Self::Send(_) => true,
+            Self::Codec(_) | Self::Version { .. } | Self::Unexpected | Self::Refused(_) | Self::Failed { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for HostError {

@@ -19,6 +19,8 @@ pub struct Tun {
     pub offload: bool,
     pub v4: Option<Ipv4Addr>,
     pub v6: Ipv6Addr,
+    /// Why no helper answers for it at present; packets flow all the same.
+    pub unattended: Option<String>,
 }
 
 /// What the tunnel shall be.

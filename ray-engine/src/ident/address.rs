@@ -16,8 +16,8 @@ pub const MESH_V6_PREFIX: u8 = 7;
 pub const MAGIC_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 53);
 pub const MAGIC_V6: Ipv6Addr = Ipv6Addr::new(0x0200, 0, 0, 0, 0, 0, 0, 0x53);
 
-/// Taken by another mesh VPN on many hosts.
-const FOREIGN_MAGIC_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 100);
+/// Taken by other mesh VPNs and by providers' services on many hosts.
+const FOREIGN_MAGIC_V4: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 100), Ipv4Addr::new(100, 100, 100, 200)];
 const HOST_BITS: u32 = 0x003f_ffff;
 const FNV_BASIS: u32 = 2_166_136_261;
 const FNV_PRIME: u32 = 16_777_619;
@@ -33,7 +33,7 @@ pub fn mesh_v4(peer: &PeerId, index: CollisionIndex) -> Option<Ipv4Addr> {
     }
     let host = fnv1a(text.as_bytes()) & HOST_BITS;
     let address = Ipv4Addr::from(u32::from(MESH_V4) | host);
-    let holdable = host > 1 && host < HOST_BITS - 1 && address != MAGIC_V4 && address != FOREIGN_MAGIC_V4;
+    let holdable = host > 1 && host < HOST_BITS - 1 && address != MAGIC_V4 && !FOREIGN_MAGIC_V4.contains(&address);
     holdable.then_some(address)
 }
 

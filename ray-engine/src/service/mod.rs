@@ -45,8 +45,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use ray_confine::engine::Confinement;
 use ray_ipc::control::{ErrorReply, Reply, Request};
-use tokio::{sync::mpsc, time::sleep_until};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep_until,
+};
 
 use self::{
     bucket::Buckets,
@@ -93,6 +97,10 @@ pub struct Parts {
     /// Name to use where the user gives none.
     pub hostname: Hostname,
     pub ipv6_only: bool,
+    /// What root should know about the settings, in words.
+    pub warnings: Vec<String>,
+    /// What the kernel holds this process to.
+    pub confinement: Confinement,
     pub mesh: Mesh,
     pub events: mpsc::Receiver<MeshEvent>,
     pub announcer: Announcer,
@@ -145,6 +153,8 @@ enum Command {
     },
     /// A follower of dropped flows asks for names.
     Name(Naming),
+    /// Somebody wants to know whether the service still comes to answer.
+    Pulse(oneshot::Sender<()>),
     /// A look-up has ended.
     LookedUp {
         room: RoomId,
@@ -171,6 +181,12 @@ impl Service {
         }
         replies
     }
+
+    /// Waits until the service has come to answer; `false` when there is no service any more.
+    pub async fn pulse(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Pulse(answer)).await.is_ok() && answered.await.is_ok()
+    }
 }
 
 /// The owner of the networks.
@@ -180,6 +196,9 @@ struct Core {
     me: PeerId,
     hostname: Hostname,
     ipv6_only: bool,
+    /// What root should know about the settings, in words.
+    warnings: Vec<String>,
+    confinement: Confinement,
     mesh: Mesh,
     events: mpsc::Receiver<MeshEvent>,
     announcer: Announcer,
@@ -228,6 +247,8 @@ impl Core {
             store: parts.store,
             hostname: parts.hostname,
             ipv6_only: parts.ipv6_only,
+            warnings: parts.warnings,
+            confinement: parts.confinement,
             mesh: parts.mesh,
             events: parts.events,
             announcer: parts.announcer,
@@ -292,6 +313,8 @@ impl Core {
             Command::HandedIn(handed) => self.finish_handing_in(handed),
             Command::Published { room, outcome } => self.finish_publishing(room, outcome),
             Command::Name(naming) => self.name_party(naming),
+            // Who asked and does not wait any more has its answer.
+            Command::Pulse(answer) => drop(answer.send(())),
             Command::LookedUp { room, found } => self.finish_looking(room, found),
         }
     }
@@ -377,6 +400,7 @@ impl Core {
             Request::SetMode(request) => self.set_mode(&request).map(Reply::Mode),
             Request::Status => Ok(Reply::Status(Box::new(self.status()))),
             Request::Version => Ok(Reply::Version(self.engine_info())),
+            Request::Whoami => Err(failure::who_asks()),
         };
         answer::send(&answer, reply.unwrap_or_else(Reply::Error)).await;
     }

@@ -2,7 +2,7 @@
 //! nothing.
 
 /// Every point, in the order of the files they stand in. `RAY_CRASH_AT=<name>[:<n>]` kills at the nth passing.
-pub const CRASH_POINTS: [&str; 16] = [
+pub const CRASH_POINTS: [&str; 22] = [
     "append-before-write",
     "append-half-written",
     "append-before-sync",
@@ -19,6 +19,12 @@ pub const CRASH_POINTS: [&str; 16] = [
     "requests-after",
     "joining-after",
     "joining-after-removal",
+    "tunnel-after-open",
+    "tunnel-after-addresses",
+    "tunnel-after-routes",
+    "tunnel-before-return",
+    "tunnel-after-return",
+    "tunnel-before-release",
 ];
 
 #[cfg(not(debug_assertions))]

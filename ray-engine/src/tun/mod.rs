@@ -47,6 +47,11 @@ impl Queue {
         self.offload
     }
 
+    /// What keeps the queue open, for handing it back.
+    pub fn handle(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.fd)
+    }
+
     /// One half for each packet loop.
     pub fn into_split(self) -> (Reader, Writer) {
         let writer = Writer::new(Arc::clone(&self.fd), self.offload != Offload::Off);

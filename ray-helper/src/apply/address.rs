@@ -34,15 +34,17 @@ pub(super) fn replace(netlink: &mut Netlink, ifindex: u32, desired: &BTreeSet<Ip
 
 /// Whether an interface other than `own` holds an address inside one of `prefixes`.
 pub(super) fn held_elsewhere(netlink: &mut Netlink, own: Option<u32>, prefixes: &[Prefix]) -> Result<bool, Failure> {
-    let all = dump(netlink, 0)?;
-    Ok(all
-        .iter()
-        .filter(|message| Some(message.header.index) != own)
-        .filter_map(local_address)
-        .any(|address| prefixes.iter().any(|prefix| prefix.contains(address))))
+    let elsewhere = elsewhere(netlink, own)?;
+    Ok(elsewhere.into_iter().any(|address| prefixes.iter().any(|prefix| prefix.contains(address))))
 }
 
-fn held_by(netlink: &mut Netlink, ifindex: u32) -> Held<IpAddr> {
+/// The addresses of every interface but `own`.
+pub(super) fn elsewhere(netlink: &mut Netlink, own: Option<u32>) -> Result<Vec<IpAddr>, Failure> {
+    let all = dump(netlink, 0)?;
+    Ok(all.iter().filter(|message| Some(message.header.index) != own).filter_map(local_address).collect())
+}
+
+pub(super) fn held_by(netlink: &mut Netlink, ifindex: u32) -> Held<IpAddr> {
     let messages = dump(netlink, ifindex)?;
     Ok(messages.iter().filter(|message| message.header.index == ifindex).filter_map(local_address).collect())
 }

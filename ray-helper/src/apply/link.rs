@@ -15,28 +15,59 @@ use crate::sys::netlink::Netlink;
 
 /// Attributes that the TUN driver tells of a device (`IFLA_TUN_*`).
 const TUN_OWNER: u16 = 1;
+const TUN_GROUP: u16 = 2;
+const TUN_TYPE: u16 = 3;
+const TUN_PI: u16 = 4;
+const TUN_VNET_HDR: u16 = 5;
 const TUN_PERSIST: u16 = 6;
+const TUN_MULTI_QUEUE: u16 = 7;
 const TUN_NUM_QUEUES: u16 = 8;
 const TUN_NUM_DISABLED_QUEUES: u16 = 9;
 
-/// What the kernel says of a TUN device.
+/// `IFLA_TUN_TYPE` of a device that carries IP packets; one that carries Ethernet frames has another.
+const TYPE_TUN: u32 = 1;
+/// The alias of every device that the helper has made. Only root can give one to an interface.
+const MARK: &str = "rayfish";
+
+/// What the kernel says of an interface that may be a TUN device of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TunState {
     pub(super) ifindex: u32,
-    pub(super) owner: Option<u32>,
-    pub(super) persistent: bool,
+    pub(super) mtu: u16,
+    /// It carries IP packets in and out of queues of the kind that the helper opens.
+    pub(super) tun: bool,
+    /// A helper made it.
+    pub(super) marked: bool,
+    /// Root owns it, no group does, and it goes with its last queue.
+    pub(super) unclaimed: bool,
+    /// Attached or not.
     pub(super) queues: u32,
 }
 
-/// Looks a TUN device up by its name, which is done once, straight after its creation.
-pub(super) fn find(netlink: &mut Netlink, name: &str) -> Result<TunState, Failure> {
+impl TunState {
+    /// Whether this is how the helper makes a device of so many queues, all but the mark.
+    pub(super) fn is_as_made(&self, queues: u32) -> bool {
+        self.tun && self.unclaimed && self.queues == queues
+    }
+}
+
+/// Looks an interface up by its name: straight after its creation, and for one that a predecessor made.
+pub(super) fn find(netlink: &mut Netlink, name: &str) -> Result<Option<TunState>, Failure> {
     let mut request = LinkMessage::default();
     request.attributes.push(LinkAttribute::IfName(name.to_owned()));
-    let answer = netlink.get(RouteNetlinkMessage::GetLink(request)).map_err(Failure::at("looking the device up"))?;
-    match answer {
-        Some(RouteNetlinkMessage::NewLink(link)) => Ok(tun_state(&link)),
-        _ => Err(Failure { step: "looking the device up", errno: Errno::EBADMSG }),
+    match netlink.get(RouteNetlinkMessage::GetLink(request)) {
+        Ok(Some(RouteNetlinkMessage::NewLink(link))) => Ok(Some(tun_state(&link))),
+        Ok(_) => Err(Failure { step: "looking the device up", errno: Errno::EBADMSG }),
+        Err(Errno::ENODEV) => Ok(None),
+        Err(errno) => Err(Failure { step: "looking the device up", errno }),
     }
+}
+
+/// Marks the interface as ours.
+pub(super) fn mark(netlink: &mut Netlink, ifindex: u32) -> Result<(), Failure> {
+    let mut link = addressed(ifindex);
+    link.attributes.push(LinkAttribute::IfAlias(MARK.to_owned()));
+    netlink.change(RouteNetlinkMessage::SetLink(link), 0).map_err(Failure::at("marking the device"))
 }
 
 /// Whether the interface `ifindex` exists.
@@ -102,10 +133,18 @@ fn tun_state(link: &LinkMessage) -> TunState {
         })
         .unwrap_or_default();
     let number = |kind| tun.iter().find(|info| info.kind() == kind).map(value_of);
+    let mtu = link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Mtu(mtu) => u16::try_from(*mtu).ok(),
+        _ => None,
+    });
     TunState {
         ifindex: link.header.index,
-        owner: number(TUN_OWNER),
-        persistent: number(TUN_PERSIST).is_none_or(|flag| flag != 0),
+        mtu: mtu.unwrap_or(0),
+        tun: [(TUN_TYPE, TYPE_TUN), (TUN_PI, 0), (TUN_VNET_HDR, 1), (TUN_MULTI_QUEUE, 1)]
+            .iter()
+            .all(|(kind, expected)| number(*kind) == Some(*expected)),
+        marked: link.attributes.contains(&LinkAttribute::IfAlias(MARK.to_owned())),
+        unclaimed: number(TUN_OWNER) == Some(0) && number(TUN_GROUP).is_none() && number(TUN_PERSIST) == Some(0),
         queues: number(TUN_NUM_QUEUES).unwrap_or(0).saturating_add(number(TUN_NUM_DISABLED_QUEUES).unwrap_or(0)),
     }
 }

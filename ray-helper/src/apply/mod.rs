@@ -9,7 +9,7 @@ mod route;
 pub mod rule;
 mod tun;
 
-use std::{collections::BTreeSet, error::Error, fmt, net::IpAddr};
+use std::{collections::BTreeSet, error::Error, fmt, net::IpAddr, os::fd::OwnedFd};
 
 use nix::errno::Errno;
 use ray_ipc::helper::{LinkState, Refusal};
@@ -18,7 +18,8 @@ pub use self::tun::Device;
 use crate::{
     account::Account,
     config::Config,
-    policy::{AddressSet, RouteSet, TunSpec},
+    crash::crash_point,
+    policy::{self, AddressSet, RouteSet, TunSpec},
     sys::netlink::Netlink,
 };
 
@@ -59,6 +60,15 @@ pub enum Setback {
     Torn(Failure),
 }
 
+impl fmt::Display for Setback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Failed(failure) | Self::Torn(failure) => failure.fmt(f),
+        }
+    }
+}
+
 impl From<Failure> for Setback {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
@@ -88,6 +98,21 @@ impl Host {
         tun::resume(&mut self.netlink, device, spec)
     }
 
+    /// Takes over the device that a predecessor made, given its queues.
+    pub fn adopt(&mut self, queues: Vec<OwnedFd>) -> Result<Device, Setback> {
+        tun::adopt(&mut self.netlink, &self.config, self.engine, queues)
+    }
+
+    /// Checks that `queues` are those of `device`, which is as it was made.
+    pub fn recognise(&mut self, device: &Device, queues: &[OwnedFd]) -> Result<(), Setback> {
+        tun::recognise(&mut self.netlink, &self.config, self.engine, device, queues)
+    }
+
+    /// The index of a device that a predecessor made and that somebody holds.
+    pub fn held(&mut self) -> Result<Option<u32>, Failure> {
+        tun::held(&mut self.netlink, &self.config, self.engine)
+    }
+
     /// Makes the device's addresses exactly `addresses`.
     pub fn set_addresses(&mut self, device: &mut Device, addresses: &AddressSet) -> Result<(), Setback> {
         let prefixes: Vec<_> = match addresses.as_set().iter().any(IpAddr::is_ipv4) {
@@ -99,17 +124,24 @@ impl Host {
         }
         address::replace(&mut self.netlink, device.ifindex(), addresses.as_set())?;
         device.remember_addresses(addresses.as_set());
+        crash_point("addresses-after");
         Ok(())
     }
 
     /// Makes the device's routes exactly `routes`.
     pub fn replace_routes(&mut self, device: &Device, routes: &RouteSet) -> Result<(), Setback> {
-        route::replace(&mut self.netlink, device.ifindex(), routes.as_set())
+        let mut reached = address::elsewhere(&mut self.netlink, Some(device.ifindex()))?;
+        reached.extend(route::gateways(&mut self.netlink)?);
+        policy::judge_against_host(routes, &reached).map_err(Setback::Refused)?;
+        route::replace(&mut self.netlink, device.ifindex(), routes.as_set())?;
+        crash_point("routes-after");
+        Ok(())
     }
 
     /// Brings the link up or down.
     pub fn set_link(&mut self, device: &Device, state: LinkState) -> Result<(), Setback> {
         link::set_state(&mut self.netlink, device.ifindex(), state)?;
+        crash_point("link-after");
         match state {
             // The kernel forgot the IPv6 address when the link went down. A link that is up without it is a state that
             // nobody asked for.
@@ -125,8 +157,16 @@ impl Host {
         }
     }
 
-    /// Removes rules that a dead helper left.
+    /// Removes what a dead helper left: its device, whatever has become of it, and its rules. An interface of the
+    /// policy's name that no helper made is not touched.
     pub fn sweep(&mut self) -> Result<(), Failure> {
+        if let Some(ifindex) = tun::remains(&mut self.netlink, &self.config)? {
+            match link::delete(&mut self.netlink, ifindex) {
+                // Its last queue was closed meanwhile.
+                Ok(()) | Err(Failure { errno: Errno::ENODEV, .. }) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
         rule::sweep(&mut self.netlink)
     }
 }

@@ -1,12 +1,17 @@
 //! The device's routes: of our protocol number, in the main table, on our device's index.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType},
+    route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType, RouteVia},
 };
+
+use nix::errno::Errno;
 
 use super::{
     Failure, Held, Setback,
@@ -28,6 +33,40 @@ pub(super) fn replace(netlink: &mut Netlink, ifindex: u32, desired: &BTreeSet<Pr
             Change::Remove(prefix) => (RouteNetlinkMessage::DelRoute(route(ifindex, prefix)), 0, "removing a route"),
         };
         netlink.change(message, flags).map_err(Failure::at(step))
+    })
+}
+
+/// Addresses of the documentation's, which nobody holds: the way to them is the default route.
+const FAR_V4: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+const FAR_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+
+/// The gateways of the default routes in use. Asked for by a lookup each, so that a host with a full routing table is not
+/// read through.
+pub(super) fn gateways(netlink: &mut Netlink) -> Result<Vec<IpAddr>, Failure> {
+    let mut gateways = Vec::new();
+    for far in [IpAddr::V4(FAR_V4), IpAddr::V6(FAR_V6)] {
+        let mut request = RouteMessage::default();
+        (request.header.address_family, request.header.destination_prefix_length) =
+            if far.is_ipv4() { (AddressFamily::Inet, 32) } else { (AddressFamily::Inet6, 128) };
+        request.attributes.push(RouteAttribute::Destination(far.into()));
+        match netlink.get(RouteNetlinkMessage::GetRoute(request)) {
+            Ok(Some(RouteNetlinkMessage::NewRoute(route))) => gateways.extend(gateway(&route)),
+            Ok(_) => {}
+            // Without a default route there is no gateway to keep.
+            Err(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EACCES | Errno::EINVAL) => {}
+            Err(errno) => return Err(Failure { step: "looking the default route up", errno }),
+        }
+    }
+    Ok(gateways)
+}
+
+fn gateway(route: &RouteMessage) -> Option<IpAddr> {
+    route.attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(RouteAddress::Inet(v4)) => Some(IpAddr::V4(*v4)),
+        RouteAttribute::Gateway(RouteAddress::Inet6(v6)) => Some(IpAddr::V6(*v6)),
+        RouteAttribute::Via(RouteVia::Inet(v4)) => Some(IpAddr::V4(*v4)),
+        RouteAttribute::Via(RouteVia::Inet6(v6)) => Some(IpAddr::V6(*v6)),
+        _ => None,
     })
 }
 

@@ -3,7 +3,7 @@
 //! A strict subset of TOML: one pair a line, values are `"text"` without escapes or plain decimal numbers, `#` begins a
 //! comment. An unknown key, a key given twice or a value out of its range refuses the whole file.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, net::IpAddr, time::Duration};
 
 use ray_ipc::limits::{QUEUES_MAX, ROUTES_MAX};
 
@@ -21,6 +21,8 @@ const GRACE_S_MAX: u32 = 3600;
 /// Room for hosts must remain, and the host bits must have a first and a last.
 const V4_LEN_MAX: u8 = 30;
 const V6_LEN_MAX: u8 = 126;
+/// An engine needs up to 121 routes to go around one address, and may have 1024.
+const KEEP_MAX: usize = 8;
 /// What the kernel shows for every user that a user namespace does not map: nobody in particular, so never the engine.
 const OVERFLOW_UID: u32 = 65534;
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub routes_max: u16,
     /// How long the device outlives its engine.
     pub grace: Duration,
+    /// Addresses inside the mesh prefixes that stay the host's own: no route may take them.
+    pub keep: Vec<IpAddr>,
 }
 
 /// Who may connect.
@@ -84,6 +88,7 @@ pub enum Problem {
     },
     /// `mtu_min` is above `mtu_max`.
     MtuOrder,
+    Keep,
 }
 
 impl fmt::Display for ConfigError {
@@ -105,6 +110,9 @@ impl fmt::Display for ConfigError {
             Problem::PrefixV6 => f.write_str("wants a network inside 200::/7"),
             Problem::NumberOutside { min, max } => write!(f, "wants a number from {min} to {max}"),
             Problem::MtuOrder => f.write_str("is above mtu_max"),
+            Problem::Keep => {
+                write!(f, "wants up to {KEEP_MAX} addresses inside the mesh prefixes, with commas between them")
+            }
         }
     }
 }
@@ -150,19 +158,19 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
 
 fn parse_pairs(text: &str) -> Result<Vec<Pair<'_>>, ConfigError> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let fault = |key: &str, problem| ConfigError { line: index + 1, key: key.into(), problem };
+        let fault = |key: &str, problem| ConfigError { line: number, key: key.into(), problem };
         let (key, value) = line.split_once('=').ok_or_else(|| fault(line, Problem::NotAPair))?;
         let key = key.trim();
         if pairs.iter().any(|earlier| earlier.key == key) {
             return Err(fault(key, Problem::GivenTwice));
         }
         let value = parse_value(value.trim()).ok_or_else(|| fault(key, Problem::NotAValue))?;
-        pairs.push(Pair { line: index + 1, key, value });
+        pairs.push(Pair { line: number, key, value });
     }
     Ok(pairs)
 }
@@ -178,6 +186,7 @@ fn defaults(engine_user: EngineUser) -> Config {
         queues_max: 8,
         routes_max: 1024,
         grace: Duration::from_secs(30),
+        keep: Vec::new(),
     }
 }
 
@@ -192,6 +201,7 @@ fn assign(config: &mut Config, key: &str, value: &Value<'_>) -> Result<(), Probl
         "queues_max" => config.queues_max = number(value, 1, QUEUES_CEILING)?,
         "routes_max" => config.routes_max = number(value, 1, ROUTES_CEILING)?,
         "grace_s" => config.grace = Duration::from_secs(number::<u16>(value, 0, GRACE_S_MAX)?.into()),
+        "keep" => config.keep = keep(value)?,
         _ => return Err(Problem::UnknownKey),
     }
     Ok(())
@@ -257,6 +267,20 @@ fn prefix_inside(value: &Value<'_>, mesh: Prefix, len_max: u8) -> Option<Prefix>
         Value::Number(_) => return None,
     };
     (mesh.covers(&prefix) && prefix.len_bits() <= len_max).then_some(prefix)
+}
+
+fn keep(value: &Value<'_>) -> Result<Vec<IpAddr>, Problem> {
+    let Value::Text(text) = value else { return Err(Problem::Keep) };
+    let parse = |word: &str| word.trim().parse().ok().filter(|address| is_mesh(*address)).ok_or(Problem::Keep);
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let addresses: Vec<IpAddr> = text.split(',').map(parse).collect::<Result<_, _>>()?;
+    if addresses.len() <= KEEP_MAX { Ok(addresses) } else { Err(Problem::Keep) }
+}
+
+fn is_mesh(address: IpAddr) -> bool {
+    MESH_V4.contains(address) || MESH_V6.contains(address)
 }
 
 fn number<T: TryFrom<u32>>(value: &Value<'_>, min: u32, max: u32) -> Result<T, Problem> {

@@ -21,6 +21,7 @@ mtu_max = 1400
 queues_max = 2
 routes_max = 16
 grace_s = 0
+keep = "100.100.100.200, 200::7"
 "#;
     let expected = Config {
         engine_user: EngineUser::Uid(60077),
@@ -32,6 +33,7 @@ grace_s = 0
         queues_max: 2,
         routes_max: 16,
         grace: Duration::ZERO,
+        keep: vec!["100.100.100.200".parse().unwrap(), "200::7".parse().unwrap()],
     };
     assert_eq!(parse(text), Ok(expected));
 }
@@ -53,6 +55,30 @@ fn refuses_an_engine_that_is_root_or_nobody_or_no_name() {
 fn refuses_interface_names_outside_the_pattern() {
     for name in ["eth0", "ray", "ray1234", "ray-1", "ray0/..", "RAY0", "ray 0"] {
         assert_eq!(with_user(&format!("interface = \"{name}\"")), Problem::Interface, "{name}");
+    }
+}
+
+#[test]
+fn accepts_no_mutation_of_an_interface_name_but_other_digits() {
+    for name in ["ray0", "ray12", "ray999"] {
+        for at in 0..=name.len() {
+            for byte in 0..=u8::MAX {
+                let mut replaced = name.as_bytes().to_vec();
+                let mut longer = replaced.clone();
+                longer.insert(at, byte);
+                if let Some(place) = replaced.get_mut(at) {
+                    *place = byte;
+                }
+                for mutation in [replaced, longer] {
+                    // Bytes that are no text do not get as far as here.
+                    let Ok(text) = String::from_utf8(mutation) else { continue };
+                    let digits =
+                        text.strip_prefix("ray").map(|rest| (rest.len(), rest.bytes().all(|b| b.is_ascii_digit())));
+                    let fits = matches!(digits, Some((1..=3, true)));
+                    assert_eq!(interface(&Value::Text(&text)).is_ok(), fits, "{text:?}");
+                }
+            }
+        }
     }
 }
 
@@ -83,6 +109,15 @@ fn refuses_numbers_outside_their_range() {
         assert!(matches!(problem, Problem::NumberOutside { .. }), "{key} = {value}: {problem:?}");
     }
     assert_eq!(with_user("mtu_min = 1500\nmtu_max = 1400"), Problem::MtuOrder);
+}
+
+#[test]
+fn refuses_to_keep_what_is_no_mesh_address() {
+    let nine = ["100.64.0.9"; 9].join(",");
+    for value in [" ", ",", "10.0.0.1", "100.64.0.9,", "100.64.0.9;100.64.0.8", "100.64.0.0/10", "fe80::1", &nine] {
+        assert_eq!(with_user(&format!("keep = \"{value}\"")), Problem::Keep, "{value}");
+    }
+    assert_eq!(with_user("keep = 1"), Problem::Keep);
 }
 
 #[test]

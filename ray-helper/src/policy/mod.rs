@@ -17,10 +17,10 @@ use crate::{config::Config, prefix::Prefix};
 /// Where every node answers DNS, so no node's own address.
 const MAGIC_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 53);
 const MAGIC_V6: Ipv6Addr = Ipv6Addr::new(0x0200, 0, 0, 0, 0, 0, 0, 0x53);
-/// Another mesh VPN answers here on many hosts.
-const FOREIGN_MAGIC_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 100);
+/// Other mesh VPNs and providers answer here on many hosts, so no node does.
+const FOREIGN_MAGIC_V4: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 100), Ipv4Addr::new(100, 100, 100, 200)];
 
-/// Judges `request` by `config` alone.
+/// Judges `request` by `config` alone. Routes are judged once more by [`judge_against_host`], when it is their turn.
 pub fn judge(config: &Config, request: HelperRequest) -> Result<Op, Refusal> {
     match request {
         HelperRequest::Hello { version } => Ok(Op::Greet(Greeting::new(version == VERSION))),
@@ -29,13 +29,22 @@ pub fn judge(config: &Config, request: HelperRequest) -> Result<Op, Refusal> {
         HelperRequest::ReplaceRoutes { routes } => judge_routes(config, &routes).map(Op::ReplaceRoutes),
         HelperRequest::SetLink { state } => Ok(Op::SetLink(state)),
         HelperRequest::Release => Ok(Op::Release),
+        HelperRequest::ReturnTun { queues } => judge_queues(config, queues).map(|()| Op::ReturnTun),
     }
 }
 
+/// Judges permitted routes by what the host reaches elsewhere at this moment: its gateways and its other interfaces'
+/// addresses.
+pub fn judge_against_host(routes: &RouteSet, reached: &[IpAddr]) -> Result<(), Refusal> {
+    routes.as_set().iter().find_map(|destination| taken(destination, reached)).map_or(Ok(()), Err)
+}
+
+fn judge_queues(config: &Config, queues: u8) -> Result<(), Refusal> {
+    if (1..=config.queues_max).contains(&queues) { Ok(()) } else { Err(Refusal::QueueCount { max: config.queues_max }) }
+}
+
 fn judge_tun(config: &Config, queues: u8, mtu: u16) -> Result<TunSpec, Refusal> {
-    if !(1..=config.queues_max).contains(&queues) {
-        return Err(Refusal::QueueCount { max: config.queues_max });
-    }
+    judge_queues(config, queues)?;
     if !(config.mtu_min..=config.mtu_max).contains(&mtu) {
         return Err(Refusal::Mtu { min: config.mtu_min, max: config.mtu_max });
     }
@@ -43,20 +52,20 @@ fn judge_tun(config: &Config, queues: u8, mtu: u16) -> Result<TunSpec, Refusal> 
 }
 
 fn judge_addresses(config: &Config, v4: Option<Ipv4Addr>, v6: Ipv6Addr) -> Result<AddressSet, Refusal> {
-    let mut addresses = BTreeSet::from([judge_address(config.prefix_v6, v6.into())?]);
+    let mut addresses = BTreeSet::from([judge_address(config, config.prefix_v6, v6.into())?]);
     if let Some(v4) = v4 {
         let prefix = config.prefix_v4.ok_or(Refusal::Ipv4Disabled)?;
-        addresses.insert(judge_address(prefix, v4.into())?);
+        addresses.insert(judge_address(config, prefix, v4.into())?);
     }
     Ok(AddressSet::new(addresses))
 }
 
-fn judge_address(prefix: Prefix, address: IpAddr) -> Result<IpAddr, Refusal> {
+fn judge_address(config: &Config, prefix: Prefix, address: IpAddr) -> Result<IpAddr, Refusal> {
     let magic = match address {
-        IpAddr::V4(v4) => v4 == MAGIC_V4 || v4 == FOREIGN_MAGIC_V4,
+        IpAddr::V4(v4) => v4 == MAGIC_V4 || FOREIGN_MAGIC_V4.contains(&v4),
         IpAddr::V6(v6) => v6 == MAGIC_V6,
     };
-    if !prefix.contains(address) || prefix.is_extreme(address) || magic {
+    if !prefix.contains(address) || prefix.is_extreme(address) || magic || config.keep.contains(&address) {
         return Err(Refusal::Address);
     }
     Ok(address)
@@ -76,7 +85,18 @@ fn judge_route(config: &Config, route: &Route) -> Result<Prefix, Refusal> {
         IpAddr::V4(_) => config.prefix_v4.ok_or(Refusal::Ipv4Disabled)?,
         IpAddr::V6(_) => config.prefix_v6,
     };
-    if mesh.covers(&destination) { Ok(destination) } else { Err(Refusal::RouteOutsideMesh) }
+    if !mesh.covers(&destination) {
+        return Err(Refusal::RouteOutsideMesh);
+    }
+    taken(&destination, &config.keep).map_or(Ok(destination), Err)
+}
+
+/// The refusal of a route to `destination`, where it contains one of the addresses that the host `reaches` elsewhere.
+fn taken(destination: &Prefix, reached: &[IpAddr]) -> Option<Refusal> {
+    reached
+        .iter()
+        .find(|address| destination.contains(**address))
+        .map(|address| Refusal::RouteTaken { address: *address })
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub enum Op {
     ReplaceRoutes(RouteSet),
     SetLink(LinkState),
     Release,
+    /// Take the device of the descriptors that came along; what they are is for the kernel to say.
+    ReturnTun,
 }
 
 /// Whether both ends speak the same version.

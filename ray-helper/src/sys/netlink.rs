@@ -1,16 +1,20 @@
 //! Synchronous requests to the kernel's routing socket.
 
-use std::{fmt, io, os::fd::AsFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::{
     errno::Errno,
+    libc,
     sys::{
-        socket::{setsockopt, sockopt::ReceiveTimeout},
+        socket::{
+            AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, connect, recvfrom, send,
+            setsockopt, socket,
+            sockopt::{ReceiveTimeout, SetBool},
+        },
         time::{TimeVal, TimeValLike},
     },
 };
@@ -23,27 +27,28 @@ const ANSWER_S_MAX: i64 = 2;
 const DUMP_TRIES: usize = 10;
 const KERNEL_PORT: u32 = 0;
 
+/// Makes the kernel apply a dump's filters, so that a host with a full routing table is not read through for our few
+/// routes.
+#[derive(Debug, Clone, Copy)]
+struct StrictCheck;
+nix::setsockopt_impl!(StrictCheck, libc::SOL_NETLINK, libc::NETLINK_GET_STRICT_CHK, bool, SetBool);
+
 /// The routing socket of the network namespace that the helper started in.
+#[derive(Debug)]
 pub struct Netlink {
-    socket: Socket,
+    socket: OwnedFd,
     sequence: u32,
 }
 
-impl fmt::Debug for Netlink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Netlink").field("sequence", &self.sequence).finish_non_exhaustive()
-    }
-}
-
 impl Netlink {
-    pub fn open() -> io::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(KERNEL_PORT, 0))?;
-        // Strict checking makes the kernel apply a dump's filters, so that a host with a full routing table is not
-        // read through for our few routes.
-        socket.set_netlink_get_strict_chk(true)?;
-        setsockopt(&socket.as_fd(), ReceiveTimeout, &TimeVal::seconds(ANSWER_S_MAX))?;
+    pub fn open() -> Result<Self, Errno> {
+        let route = SockProtocol::NetlinkRoute;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, route)?;
+        // The kernel chooses a port where none is named.
+        bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        connect(socket.as_raw_fd(), &NetlinkAddr::new(KERNEL_PORT, 0))?;
+        setsockopt(&socket, StrictCheck, &true)?;
+        setsockopt(&socket, ReceiveTimeout, &TimeVal::seconds(ANSWER_S_MAX))?;
         Ok(Self { socket, sequence: 0 })
     }
 
@@ -77,7 +82,7 @@ impl Netlink {
         request.finalize();
         let mut bytes = vec![0; request.buffer_len()];
         request.serialize(&mut bytes);
-        self.socket.send(&bytes, 0).map_err(|error| errno_of(&error))?;
+        send(self.socket.as_raw_fd(), &bytes, MsgFlags::empty())?;
         self.collect()
     }
 
@@ -85,13 +90,13 @@ impl Netlink {
     fn collect(&self) -> Result<Vec<RouteNetlinkMessage>, Errno> {
         let mut answers = Vec::new();
         let mut interrupted = false;
+        let mut datagram = vec![0; DATAGRAM_MAX];
         loop {
-            let mut datagram = Vec::with_capacity(DATAGRAM_MAX);
-            let (_, sender) = self.socket.recv_from(&mut datagram, 0).map_err(|error| errno_of(&error))?;
-            if sender.port_number() != KERNEL_PORT {
+            let (len, sender) = recvfrom::<NetlinkAddr>(self.socket.as_raw_fd(), &mut datagram)?;
+            if sender.is_none_or(|sender| sender.pid() != KERNEL_PORT) {
                 continue;
             }
-            let mut rest = datagram.as_slice();
+            let mut rest = datagram.get(..len).unwrap_or_default();
             while !rest.is_empty() {
                 let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(|_| Errno::EBADMSG)?;
                 let len = usize::try_from(message.header.length).map_err(|_| Errno::EBADMSG)?.next_multiple_of(4);
@@ -102,7 +107,9 @@ impl Netlink {
                 interrupted |= message.header.flags & NLM_F_DUMP_INTR != 0;
                 match message.payload {
                     NetlinkPayload::InnerMessage(answer) => answers.push(answer),
-                    NetlinkPayload::Done(done) if done.code < 0 => return Err(Errno::from_raw(-done.code)),
+                    NetlinkPayload::Done(done) if done.code < 0 => {
+                        return Err(Errno::from_raw(done.code.saturating_neg()));
+                    }
                     NetlinkPayload::Done(_) if interrupted => return Err(Errno::EINTR),
                     NetlinkPayload::Done(_) => return Ok(answers),
                     NetlinkPayload::Error(error) => match error.raw_code() {
@@ -119,6 +126,8 @@ impl Netlink {
     }
 }
 
-fn errno_of(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
 }

@@ -11,9 +11,14 @@ use std::{
 use nix::{
     errno::Errno,
     libc::{self, IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TUN, IFF_TUN_EXCL, IFF_VNET_HDR, IFNAMSIZ, c_int, c_short},
+    sys::stat::{fstat, makedev},
 };
 
 const DEVICE_PATH: &str = "/dev/net/tun";
+/// Its device number, major and minor, on every host.
+const DRIVER: (u64, u64) = (10, 200);
+/// What each of our queues is.
+const FLAGS: c_int = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
 /// `struct virtio_net_hdr` without `num_buffers`, which belongs to each packet that crosses a queue.
 const VNET_HDR_LEN: c_int = 10;
 
@@ -28,8 +33,9 @@ struct InterfaceRequest {
 const _: () = assert!(size_of::<InterfaceRequest>() == size_of::<libc::ifreq>());
 
 mod raw {
-    use nix::libc::{TUNSETIFF, TUNSETOWNER, TUNSETPERSIST, TUNSETVNETHDRSZ, c_int};
+    use nix::libc::{TUNGETIFF, TUNSETIFF, TUNSETOWNER, TUNSETPERSIST, TUNSETVNETHDRSZ, c_int};
 
+    nix::ioctl_read_bad!(get_interface, TUNGETIFF, super::InterfaceRequest);
     nix::ioctl_write_ptr_bad!(set_interface, TUNSETIFF, super::InterfaceRequest);
     nix::ioctl_write_ptr_bad!(set_header_len, TUNSETVNETHDRSZ, c_int);
     // These two read their argument by value, not through a pointer.
@@ -66,12 +72,28 @@ pub fn set_header_len(queue: BorrowedFd<'_>) -> Result<(), Errno> {
     unsafe { raw::set_header_len(queue.as_raw_fd(), &VNET_HDR_LEN) }.map(drop)
 }
 
+/// Whether `fd` is an attached queue of the kind that [`create`] and [`add_queue`] open, of a device called `name`.
+pub fn is_queue_of(fd: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
+    // Before anything is asked of it: another driver may know the number of the call below as something else.
+    let stat = fstat(fd)?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != makedev(DRIVER.0, DRIVER.1) {
+        return Ok(false);
+    }
+    let mut request = InterfaceRequest { name: [0; IFNAMSIZ], flags: 0, rest: [0; _] };
+    // SAFETY: the descriptor is open and the pointer valid for the length of the call; the kernel writes one `ifreq`.
+    match unsafe { raw::get_interface(fd.as_raw_fd(), &mut request) } {
+        Ok(_) => {}
+        // A queue whose device is gone.
+        Err(Errno::EBADFD) => return Ok(false),
+        Err(errno) => return Err(errno),
+    }
+    let end = request.name.iter().position(|byte| *byte == 0).unwrap_or(IFNAMSIZ);
+    // A queue that was detached bears a flag more, like one of a device that was made in another way.
+    Ok(request.name.get(..end) == Some(name.as_bytes()) && request.flags == flags_of(FLAGS)?)
+}
+
 fn open_queue(name: &str, exclusive: c_int) -> Result<OwnedFd, Errno> {
-    let mut request = InterfaceRequest {
-        name: [0; IFNAMSIZ],
-        flags: flags_of(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE | exclusive)?,
-        rest: [0; _],
-    };
+    let mut request = InterfaceRequest { name: [0; IFNAMSIZ], flags: flags_of(FLAGS | exclusive)?, rest: [0; _] };
     // The last byte stays zero: the kernel wants a terminated name.
     let room = request.name.split_last_mut().and_then(|(_, room)| room.get_mut(..name.len()));
     room.ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(name.as_bytes());

@@ -1,11 +1,11 @@
 //! Answers of the helper.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
-use bincode::{Decode, Encode};
+use crate::codec;
 
 /// The answer to one request.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HelperReply {
     /// Answer to `Hello`: the version the helper speaks. When it differs, the helper closes after this.
     Hello { version: u16 },
@@ -20,7 +20,7 @@ pub enum HelperReply {
 }
 
 /// The device as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TunOpened {
     /// Interface name, from root's policy. For display only.
     pub ifname: String,
@@ -33,7 +33,7 @@ pub struct TunOpened {
 }
 
 /// Why a well-formed request was refused. Each names the bound of root's policy that it met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// Zero queues, or more than the policy allows.
     QueueCount { max: u8 },
@@ -55,7 +55,35 @@ pub enum Refusal {
     PrefixTaken,
     /// The kept device has another number of queues.
     QueuesDiffer { kept: u8 },
+    /// What was returned is not the whole of the device that a helper of this host made, as it made it.
+    NotTheDevice,
+    /// A route that would take an address which the host itself reaches elsewhere: its gateway, a resolver, an address of
+    /// another interface, or one that root keeps.
+    RouteTaken { address: IpAddr },
 }
+
+codec::message!(enum HelperReply {
+    0 => Hello { version },
+    1 => TunOpened(opened),
+    2 => Done,
+    3 => Refused(refusal),
+    4 => Failed { step, errno },
+});
+codec::message!(struct TunOpened { ifname, ifindex, mtu, queues, resumed });
+codec::message!(enum Refusal {
+    0 => QueueCount { max },
+    1 => Mtu { min, max },
+    2 => Address,
+    3 => Ipv4Disabled,
+    4 => RouteCount { max },
+    5 => RouteOutsideMesh,
+    6 => RouteMalformed,
+    7 => InterfaceTaken,
+    8 => PrefixTaken,
+    9 => QueuesDiffer { kept },
+    10 => NotTheDevice,
+    11 => RouteTaken { address },
+});
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +100,10 @@ impl fmt::Display for Refusal {
             }
             Self::PrefixTaken => f.write_str("another interface holds an address inside the mesh prefixes"),
             Self::QueuesDiffer { kept } => write!(f, "the device kept from the last engine has {kept} queues"),
+            Self::NotTheDevice => f.write_str("the queues are not those of the device that the helper made"),
+            Self::RouteTaken { address } => {
+                write!(f, "a route contains {address}, which this host reaches through another interface")
+            }
         }
     }
 }

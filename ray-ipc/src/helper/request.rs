@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bincode::{Decode, Encode};
+use crate::codec;
 
 /// One intent of the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HelperRequest {
     /// First message of a connection: the protocol version the engine speaks.
     Hello { version: u16 },
@@ -19,19 +19,34 @@ pub enum HelperRequest {
     SetLink { state: LinkState },
     /// Undo everything; the device vanishes.
     Release,
+    /// Take the device back that an earlier helper handed out: this many descriptors, one of each queue, come with this
+    /// message. The only request that carries any.
+    ReturnTun { queues: u8 },
 }
 
 /// Administrative state of the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkState {
     Up,
     Down,
 }
 
 /// A destination that shall go into the tunnel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     pub destination: IpAddr,
     /// Prefix length in bits.
     pub prefix: u8,
 }
+
+codec::message!(enum HelperRequest {
+    0 => Hello { version },
+    1 => OpenTun { queues, mtu },
+    2 => SetAddresses { v4, v6 },
+    3 => ReplaceRoutes { routes },
+    4 => SetLink { state },
+    5 => Release,
+    6 => ReturnTun { queues },
+});
+codec::message!(enum LinkState { 0 => Up, 1 => Down });
+codec::message!(struct Route { destination, prefix });

@@ -215,6 +215,20 @@ pub(super) enum Tool {
         #[arg(long, default_value_t = 0)]
         answer: u64,
     },
+    /// Send to a tcp-sink until our stdin ends, and report
+    TcpTrickle { target: SocketAddr },
+    /// Have a reach-serve echo a word, and another one when our stdin ends
+    TcpIdle { target: SocketAddr },
+    /// Count the numbers of a udp-stream, and report
+    UdpCount { address: SocketAddr },
+    /// Send a thousand numbers a second until our stdin ends, and report
+    UdpStream { target: SocketAddr },
+    /// Watch an interface for packets in the clear from or to mesh addresses until our stdin ends, and report
+    Capture { interface: String },
+    /// The host's interfaces, addresses, routes and rules, one a line
+    NetState,
+    /// Print what services tell their manager at this socket
+    NotifyListen { path: PathBuf },
     /// Keep a connection to a reach-serve busy; prints how often it answered, at last the error that ended it
     TcpHold { target: SocketAddr },
     /// Send one datagram in each of many flows
@@ -273,6 +287,10 @@ pub(super) enum Tool {
         #[arg(long, default_value = "sim")]
         prefix: String,
     },
+    /// Connect to the control socket, become another user, and show what the engine says of both connections
+    CallerTurn { socket: PathBuf, uid: u32 },
+    /// Call at the control socket again and again, and read no answer
+    CallerCrowd { socket: PathBuf },
     /// The host's processes and their rights, from /proc
     Ps {
         #[arg(long)]

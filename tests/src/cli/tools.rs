@@ -1,6 +1,6 @@
 //! `ray-lab tool …`: runs a tool and prints what it found.
 
-use std::time::Duration;
+use std::{io, thread, time::Duration};
 
 use serde::Serialize;
 use simple_dns::RCODE;
@@ -11,7 +11,11 @@ use super::{
 };
 use crate::{
     lab::LabError,
-    tool::{ToolError, blob, bulk, dns, flood, hold, http, ping, ps, reach, rogue, stranger, swarm, udp},
+    live_helper::NetState,
+    tool::{
+        ToolError, blob, bulk, caller, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, stranger,
+        stream, swarm, udp,
+    },
 };
 
 /// How long one echo may take.
@@ -50,6 +54,34 @@ pub(super) fn run(tool: Tool) -> u8 {
         Tool::TcpSend { target, bytes, answer } => {
             shown(bulk::send(target, bytes, answer), |report| print_json(report).map(|()| 0))
         }
+        Tool::TcpTrickle { target } => {
+            let ended = stdin_end();
+            shown(bulk::send_until(target, move || ended.is_finished()), |report| print_json(report).map(|()| 0))
+        }
+        Tool::TcpIdle { target } => {
+            // A panic of a reader of stdin is its end too.
+            shown(hold::idle(target, || drop(stdin_end().join())), |()| Ok(0))
+        }
+        Tool::UdpCount { address } => {
+            shown(stream::count(address, || note("listening")), |counted| print_json(counted).map(|()| 0))
+        }
+        Tool::UdpStream { target } => {
+            let ended = stdin_end();
+            shown(stream::send(target, move || ended.is_finished()), |sent| print_json(sent).map(|()| 0))
+        }
+        Tool::Capture { interface } => {
+            let ended = stdin_end();
+            let report = capture::watch(&interface, move || ended.is_finished(), || note("watching"));
+            shown(report, |report| print_json(report).map(|()| 0))
+        }
+        Tool::NetState => {
+            let state = NetState::read_settled();
+            let mut lines = [state.links, state.addresses, state.routes, state.rules].into_iter().flatten();
+            lines.try_for_each(|line| print(&line)).map_or(1, |()| 0)
+        }
+        Tool::NotifyListen { path } => {
+            shown(notify::listen(&path, || note("listening"), |line| drop(print(line))), |()| Ok(0))
+        }
         // Whoever stops reading has seen enough.
         Tool::TcpHold { target } => {
             shown(hold::hold(target, |count| drop(print(&count.to_string()))), |ended| print(ended).map(|()| 1))
@@ -77,6 +109,10 @@ pub(super) fn run(tool: Tool) -> u8 {
         Tool::Swarm { code, count, prefix } => {
             shown(swarm::run(&code, count, &prefix), |report| print_json(report).map(|()| 0))
         }
+        Tool::CallerTurn { socket, uid } => shown(caller::turn(&socket, uid), |told| print_json(told).map(|()| 0)),
+        Tool::CallerCrowd { socket } => {
+            shown(caller::crowd(&socket, |count| drop(print(&count.to_string()))), |()| Ok(0))
+        }
         Tool::Ps { json } => shown(ps::list(), |list| {
             if json {
                 print_json(&serde_json::json!({"schema": "ray.lab.ps/1", "processes": list}))?;
@@ -86,6 +122,11 @@ pub(super) fn run(tool: Tool) -> u8 {
             Ok(0)
         }),
     }
+}
+
+/// Ends when stdin does.
+fn stdin_end() -> thread::JoinHandle<()> {
+    thread::spawn(|| drop(io::copy(&mut io::stdin(), &mut io::sink())))
 }
 
 fn shown<T>(result: Result<T, ToolError>, show: impl FnOnce(&T) -> Result<u8, LabError>) -> u8 {

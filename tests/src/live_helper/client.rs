@@ -3,13 +3,20 @@
 use std::{
     io,
     os::{
-        fd::{AsRawFd, BorrowedFd, OwnedFd},
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::net::UnixDatagram,
     },
     path::Path,
 };
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::{
+    libc,
+    sys::{
+        socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket},
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::{ForkResult, fork},
+};
 use ray_ipc::{
     fd::{self, RecvError},
     helper::{self, HelperReply, HelperRequest, LinkState, Route, TunOpened, VERSION},
@@ -44,6 +51,26 @@ impl Client {
         })
     }
 
+    /// A connection that a process of `uid` and `gid` made, gave away and died.
+    pub fn outliving(path: &Path, uid: u32, gid: u32) -> Self {
+        let (near, far) = UnixDatagram::pair().expect("a pair of sockets");
+        // SAFETY: the child makes system calls and a few allocations, for which the C library readies itself at a fork,
+        // and ends without running anything of this process's.
+        match unsafe { fork() }.expect("forking") {
+            ForkResult::Child => {
+                become_user(uid, gid);
+                let given = Self::connect(path).and_then(|client| fd::send(&far, b"x", &[client.socket.as_fd()]));
+                // SAFETY: ends the process, and nothing else.
+                unsafe { libc::_exit(i32::from(given.is_err())) }
+            }
+            ForkResult::Parent { child } => {
+                assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+            }
+        }
+        let mut received = fd::recv(&near, &mut [0; 8]).expect("the connection");
+        Self { socket: received.fds.pop().expect("a descriptor").into() }
+    }
+
     /// Connects with the calling thread's credentials.
     pub fn connect(path: &Path) -> io::Result<Self> {
         let raw = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None)?;
@@ -76,6 +103,17 @@ impl Client {
     /// Makes sends fail where they would wait.
     pub fn set_nonblocking(&self) {
         self.socket.set_nonblocking(true).expect("setting the socket non-blocking");
+    }
+
+    /// Returns a device by these descriptors.
+    pub fn return_tun(&self, queues: &[OwnedFd]) -> Answer {
+        let request = HelperRequest::ReturnTun { queues: u8::try_from(queues.len()).expect("a few queues") };
+        let fds: Vec<BorrowedFd<'_>> = queues.iter().map(AsFd::as_fd).collect();
+        match self.send(&helper::encode_request(&request).expect("an encodable request"), &fds) {
+            Ok(()) => self.receive(),
+            Err(error) if is_closed(&error) => Answer::Closed,
+            Err(error) => panic!("sending to the helper: {error}"),
+        }
     }
 
     /// Reads one reply.

@@ -3,6 +3,7 @@
 //! Nothing here touches the namespace that the tests run in. Needs root.
 
 mod client;
+mod manager;
 mod namespace;
 mod state;
 mod tun;
@@ -11,7 +12,7 @@ use std::{
     fs::{self, File},
     io,
     os::{
-        fd::AsRawFd,
+        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
         unix::{fs::PermissionsExt, process::CommandExt},
     },
     path::{Path, PathBuf},
@@ -21,6 +22,7 @@ use std::{
 };
 
 use nix::{
+    fcntl::{FcntlArg, fcntl},
     libc,
     sys::signal::{Signal, kill},
     unistd::{Pid, mkdtemp},
@@ -28,9 +30,10 @@ use nix::{
 
 pub use self::{
     client::{Answer, Client, addresses, route},
+    manager::ServiceManager,
     namespace::{LOOPBACK, Namespace},
-    state::NetState,
-    tun::{attach_queue, give_away, is_attached, make_persistent, open_driver},
+    state::{NetState, helper_rules},
+    tun::{attach_queue, attach_tap, detach_queue, give_away, is_attached, make_persistent, open_driver},
 };
 use crate::binaries;
 
@@ -40,6 +43,9 @@ pub const ENGINE_UID: u32 = 60077;
 pub const OTHER_UID: u32 = 60078;
 /// Far longer than anything waited for, so that a busy machine does not fail a test.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Where listed descriptors begin, and a number above where any of them goes.
+const FIRST_LISTED: RawFd = 3;
+const LISTED_ABOVE: RawFd = 64;
 /// Between two looks at something that is waited for.
 const POLL_PAUSE: Duration = Duration::from_millis(5);
 
@@ -59,9 +65,14 @@ impl LiveHelper {
 
     /// Starts a helper in a namespace that the test has prepared.
     pub fn start_in(namespace: Namespace, policy_lines: &str) -> Self {
+        Self::start_with(namespace, policy_lines, &Launch::default())
+    }
+
+    /// Starts a helper as `launch` says.
+    pub fn start_with(namespace: Namespace, policy_lines: &str, launch: &Launch) -> Self {
         let directory = temporary_directory();
         write_policy(&directory, &format!("engine_user = \"{ENGINE_UID}\"\n{policy_lines}\n"));
-        let child = spawn(&namespace, &directory, &log_in(&directory));
+        let child = spawn(&namespace, &directory, &log_in(&directory), launch);
         let helper = Self { namespace, directory, child };
         helper.wait_until_serving(1);
         helper
@@ -69,15 +80,34 @@ impl LiveHelper {
 
     /// Starts a second helper after the first one's end, in the same namespace and with the same policy.
     pub fn start_again(&mut self) {
+        self.start_again_with(&Launch::default());
+    }
+
+    /// The same, as `launch` says.
+    pub fn start_again_with(&mut self, launch: &Launch) {
         let served = self.count_serving();
-        self.child = spawn(&self.namespace, &self.directory, &log_in(&self.directory));
+        self.child = spawn(&self.namespace, &self.directory, &log_in(&self.directory), launch);
         self.wait_until_serving(served + 1);
+    }
+
+    /// Starts a second helper that ends before it serves, as `launch` says, and waits for that.
+    pub fn start_in_vain(&mut self, launch: &Launch) {
+        self.child = spawn(&self.namespace, &self.directory, &log_in(&self.directory), launch);
+        eventually("the helper ends", || !self.is_alive());
+    }
+
+    /// Runs `ray-helper --undo` to its end: gives its exit code and what it wrote.
+    pub fn run_undo(&self) -> (Option<i32>, String) {
+        let log = self.directory.join("undo-log");
+        let launch = Launch { undo: true, ..Launch::default() };
+        let code = wait_for_end(spawn(&self.namespace, &self.directory, &log, &launch));
+        (code, fs::read_to_string(log).unwrap_or_default())
     }
 
     /// Runs another helper beside this one, at the same path, to its end: gives its exit code and what it wrote.
     pub fn run_rival(&self) -> (Option<i32>, String) {
         let log = self.directory.join("rival-log");
-        let code = wait_for_end(spawn(&self.namespace, &self.directory, &log));
+        let code = wait_for_end(spawn(&self.namespace, &self.directory, &log, &Launch::default()));
         (code, fs::read_to_string(log).unwrap_or_default())
     }
 
@@ -89,7 +119,12 @@ impl LiveHelper {
 
     /// Asks the helper to end, and waits for it.
     pub fn stop(&mut self) -> ExitStatus {
-        kill(self.pid(), Signal::SIGTERM).expect("asking the helper to end");
+        self.end_by(Signal::SIGTERM)
+    }
+
+    /// Sends a signal that ends the helper, and waits for its end.
+    pub fn end_by(&mut self, signal: Signal) -> ExitStatus {
+        kill(self.pid(), signal).expect("asking the helper to end");
         self.child.wait().expect("waiting for the helper")
     }
 
@@ -138,6 +173,24 @@ impl LiveHelper {
     }
 }
 
+/// How a helper is started, besides the usual.
+#[derive(Debug, Default)]
+pub struct Launch {
+    /// More environment.
+    pub env: Vec<(String, String)>,
+    /// Descriptors that a service manager gives back, by their names.
+    pub listed: Vec<(String, OwnedFd)>,
+    /// With `--undo`, instead of serving.
+    pub undo: bool,
+}
+
+impl Launch {
+    /// A helper that dies at a named point.
+    pub fn crashing_at(point: &str) -> Self {
+        Self { env: vec![("RAY_CRASH_AT".to_owned(), point.to_owned())], ..Self::default() }
+    }
+}
+
 impl Drop for LiveHelper {
     fn drop(&mut self) {
         if thread::panicking() {
@@ -156,7 +209,7 @@ pub fn run_to_end(policy: &str, prepare: impl FnOnce(&Path)) -> (Option<i32>, St
     let (namespace, directory) = (Namespace::new(), temporary_directory());
     write_policy(&directory, policy);
     prepare(&directory);
-    let code = wait_for_end(spawn(&namespace, &directory, &log_in(&directory)));
+    let code = wait_for_end(spawn(&namespace, &directory, &log_in(&directory), &Launch::default()));
     let log = fs::read_to_string(log_in(&directory)).unwrap_or_default();
     let _ = fs::remove_dir_all(&directory);
     (code, log)
@@ -196,18 +249,43 @@ fn wait_for_end(mut child: Child) -> Option<i32> {
     }
 }
 
-fn spawn(namespace: &Namespace, directory: &Path, log: &Path) -> Child {
+fn spawn(namespace: &Namespace, directory: &Path, log: &Path, launch: &Launch) -> Child {
     let log = File::options().create(true).append(true).open(log).expect("opening the log");
-    let mut command = Command::new(binaries::path("ray-helper"));
-    command.arg("--policy").arg(policy_in(directory)).arg("--socket").arg(socket_in(directory));
+    // A shell knows the process id before the helper runs, as a service manager does.
+    let mut command = Command::new("sh");
+    let script = if launch.listed.is_empty() { "exec \"$@\"" } else { "LISTEN_PID=$$ exec \"$@\"" };
+    command.args(["-c", script, "sh"]).arg(binaries::path("ray-helper"));
+    command.arg("--policy").arg(policy_in(directory));
+    if launch.undo {
+        command.arg("--undo");
+    } else {
+        command.arg("--socket").arg(socket_in(directory));
+    }
+    command.envs(launch.env.iter().map(|(name, value)| (name, value)));
+    if !launch.listed.is_empty() {
+        let names: Vec<&str> = launch.listed.iter().map(|(name, _)| name.as_str()).collect();
+        command.env("LISTEN_FDS", names.len().to_string()).env("LISTEN_FDNAMES", names.join(":"));
+    }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     let namespace = namespace.as_raw_fd();
-    // SAFETY: between fork and exec the closure makes two system calls with plain numbers, and allocates nothing.
+    // Far above where they go, so that none is overwritten before it has been moved.
+    let listed: Vec<OwnedFd> = launch
+        .listed
+        .iter()
+        .map(|(_, fd)| {
+            let raw = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(LISTED_ABOVE)).expect("duplicating a descriptor");
+            // SAFETY: the call has just made it, for us.
+            unsafe { OwnedFd::from_raw_fd(raw) }
+        })
+        .collect();
+    let moves: Vec<(RawFd, RawFd)> = listed.iter().map(AsRawFd::as_raw_fd).zip(FIRST_LISTED..).collect();
+    // SAFETY: between fork and exec the closure makes a few system calls with plain numbers, and allocates nothing.
     unsafe {
         command.pre_exec(move || {
             // A test that is killed takes its helper along.
             let bound = libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0;
-            if bound && libc::setns(namespace, libc::CLONE_NEWNET) == 0 {
+            let moved = moves.iter().all(|(from, to)| libc::dup2(*from, *to) >= 0);
+            if bound && moved && libc::setns(namespace, libc::CLONE_NEWNET) == 0 {
                 return Ok(());
             }
             Err(io::Error::last_os_error())

@@ -7,8 +7,8 @@ use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
     link::{LinkAttribute, LinkFlags, LinkMessage},
-    route::{RouteAttribute, RouteMessage},
-    rule::RuleMessage,
+    route::{RouteAttribute, RouteMessage, RouteProtocol},
+    rule::{RuleAttribute, RuleMessage},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -96,6 +96,23 @@ impl NetState {
             rules: self.rules.iter().filter(|line| !line.contains("Protocol(Other(197))")).cloned().collect(),
         }
     }
+}
+
+/// The rules of the helper's protocol number in the calling thread's namespace.
+pub fn helper_rules() -> Vec<RuleMessage> {
+    let families = [AddressFamily::Inet, AddressFamily::Inet6];
+    let rules = families.into_iter().flat_map(|family| {
+        let mut rule = RuleMessage::default();
+        rule.header.family = family;
+        dump(RouteNetlinkMessage::GetRule(rule))
+    });
+    let ours = RuleAttribute::Protocol(RouteProtocol::Other(197));
+    rules
+        .filter_map(|answer| match answer {
+            RouteNetlinkMessage::NewRule(rule) if rule.attributes.contains(&ours) => Some(rule),
+            _ => None,
+        })
+        .collect()
 }
 
 fn lines(messages: Vec<RouteNetlinkMessage>) -> BTreeSet<String> {

@@ -24,7 +24,24 @@ pub fn open_driver() -> File {
 
 /// Creates the multi-queue device `name`, or attaches a queue to it, in the calling thread's namespace at its opening.
 pub fn attach_queue(driver: File, name: &str) -> Result<OwnedFd, Errno> {
-    let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_MULTI_QUEUE;
+    attach(driver, name, libc::IFF_TUN)
+}
+
+/// The same for a device that carries Ethernet frames.
+pub fn attach_tap(driver: File, name: &str) -> Result<OwnedFd, Errno> {
+    attach(driver, name, libc::IFF_TAP)
+}
+
+/// Has the queue leave its device, which remembers it.
+pub fn detach_queue(queue: BorrowedFd<'_>) {
+    let flags = u16::try_from(libc::IFF_DETACH_QUEUE).expect("16 bits of flags");
+    let request = InterfaceRequest { name: [0; libc::IFNAMSIZ], flags, rest: [0; 22] };
+    // SAFETY: the descriptor is open and the pointer valid for the call, which reads one `struct ifreq`.
+    Errno::result(unsafe { libc::ioctl(queue.as_raw_fd(), libc::TUNSETQUEUE, &request) }).expect("detaching a queue");
+}
+
+fn attach(driver: File, name: &str, kind: libc::c_int) -> Result<OwnedFd, Errno> {
+    let flags = kind | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_MULTI_QUEUE;
     let flags = u16::try_from(flags).expect("16 bits of flags");
     let mut request = InterfaceRequest { name: [0; libc::IFNAMSIZ], flags, rest: [0; 22] };
     request.name[..name.len()].copy_from_slice(name.as_bytes());

@@ -3,6 +3,7 @@
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,10 @@ const CHUNK_LEN: usize = 64 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence in the middle of a transfer.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// About 13 Mbit/s: busy all the time, and no reason for others to lose packets.
+const TRICKLE_LEN: usize = 16 * 1024;
+const TRICKLE_PACE: Duration = Duration::from_millis(10);
 
 /// What was transferred.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +47,32 @@ pub fn send(target: SocketAddr, bytes: u64, answer: u64) -> Result<Report, ToolE
         return Ok(report(bytes, started.elapsed()));
     }
     Err(ToolError::new(format!("{target} counted {counted} of {bytes} bytes")))
+}
+
+/// Sends at a moderate pace until `ended` says so, closes that direction, and waits for the other end's count.
+pub fn send_until(target: SocketAddr, ended: impl Fn() -> bool) -> Result<Report, ToolError> {
+    let started = Instant::now();
+    let (sent, counted) = trickle(target, ended).map_err(failed(format!("sending to {target}")))?;
+    if counted == sent {
+        return Ok(report(sent, started.elapsed()));
+    }
+    Err(ToolError::new(format!("{target} counted {counted} of {sent} bytes")))
+}
+
+fn trickle(target: SocketAddr, ended: impl Fn() -> bool) -> io::Result<(u64, u64)> {
+    let mut stream = TcpStream::connect_timeout(&target, CONNECT_TIMEOUT)?;
+    stream.set_read_timeout(Some(IDLE_TIMEOUT))?;
+    stream.set_write_timeout(Some(IDLE_TIMEOUT))?;
+    let (chunk, mut sent) = (vec![0x72; TRICKLE_LEN], 0);
+    while !ended() {
+        stream.write_all(&chunk)?;
+        sent += TRICKLE_LEN as u64;
+        thread::sleep(TRICKLE_PACE);
+    }
+    stream.shutdown(Shutdown::Write)?;
+    let mut count = [0; 8];
+    stream.read_exact(&mut count)?;
+    Ok((sent, u64::from_be_bytes(count)))
 }
 
 fn drain(mut stream: &TcpStream, answer: u64) -> io::Result<u64> {

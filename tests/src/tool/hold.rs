@@ -27,6 +27,15 @@ pub fn hold(target: SocketAddr, mut told: impl FnMut(u64)) -> Result<String, Too
     Err(ToolError::new("no more numbers"))
 }
 
+/// Has a word echoed, says nothing until `wait` returns, and has another one echoed.
+pub fn idle(target: SocketAddr, wait: impl FnOnce()) -> Result<(), ToolError> {
+    let stream = TcpStream::connect_timeout(&target, CONNECT_TIMEOUT);
+    let stream = stream.map_err(failed(format!("connecting to {target}")))?;
+    echo(&stream).map_err(failed("the first word"))?;
+    wait();
+    echo(&stream).map_err(failed("the word after a long silence"))
+}
+
 fn echo(mut stream: &TcpStream) -> io::Result<()> {
     stream.write_all(b"held")?;
     stream.read_exact(&mut [0; 4])

@@ -3,16 +3,20 @@
 
 pub mod blob;
 pub mod bulk;
+pub mod caller;
+pub mod capture;
 pub mod dns;
 mod endpoint;
 pub mod flood;
 pub mod hold;
 pub mod http;
+pub mod notify;
 pub mod ping;
 pub mod ps;
 pub mod reach;
 pub mod rogue;
 pub mod stranger;
+pub mod stream;
 pub mod swarm;
 pub mod udp;
 
