@@ -60,6 +60,16 @@ fn every_threat_names_a_test_that_exists() {
     report("threats without a test", &rows.iter().flat_map(|row| unproven_item(row, &tests)).collect::<Vec<_>>());
 }
 
+#[test]
+fn every_rule_on_the_helpers_page_names_tests_that_exist() {
+    let tests: BTreeSet<String> = rust_files().iter().flat_map(|file| test_functions(&file.text)).collect();
+    let page = read("docs/helper-policy.md");
+    let named: BTreeSet<&str> = page.split('`').skip(1).step_by(2).filter(|name| is_test_name(name)).collect();
+    assert!(named.len() > 40, "the rule sees {} names", named.len());
+    let missing = named.iter().filter(|name| !tests.contains(**name)).map(|name| format!("no such test: {name}"));
+    report("tests that docs/helper-policy.md names", &missing.collect::<Vec<_>>());
+}
+
 fn has_version(changelog: &str, version: &str) -> bool {
     changelog
         .lines()
