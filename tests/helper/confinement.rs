@@ -27,6 +27,9 @@ fn holds_one_capability_and_can_get_no_other() {
         ("CapBnd", ONLY_NET_ADMIN),
         ("CapAmb", NONE),
         ("NoNewPrivs", "1"),
+        ("Seccomp", "2"),
+        // Two of its start and two more since it serves.
+        ("Seccomp_filters", "4"),
         ("Threads", "1"),
     ];
     for (field, value) in expected {

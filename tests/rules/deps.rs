@@ -12,13 +12,18 @@ use crate::{
 const NOT_SHIPPED: &str = "tests and benches are not shipped";
 
 /// A package of ours, crates that must not be in its tree, and why.
-const FORBIDDEN: [(&str, &[&str], &str); 14] = [
+const FORBIDDEN: [(&str, &[&str], &str); 15] = [
     (
         "ray-ipc",
         &["tokio", "iroh", "serde"],
         "the protocols are shared with the helper, which stays small and synchronous",
     ),
     ("ray-ipc", &["ray-engine", "ray-helper", "ray-cli"], "the protocols know neither end"),
+    (
+        "ray-confine",
+        &["ray-ipc", "ray-engine", "ray-helper", "ray-cli", "ray-tests", "serde", "tokio", "tracing"],
+        "confinement knows none of those that it confines, and reads its policies by itself",
+    ),
     ("ray-helper", &["serde", "serde_core"], "privileged parsing is one bounded codec"),
     (
         "ray-helper",
