@@ -19,6 +19,9 @@ use ray_tests::live_helper::{
     give_away, is_attached, make_persistent, open_driver, route,
 };
 
+/// What a holder of the queues, or root, does to a device.
+type Tamper<'a> = &'a dyn Fn(&LiveHelper, &[OwnedFd]);
+
 #[test]
 fn takes_the_device_over_that_is_returned_and_changes_nothing_about_it() {
     for (signal, queues) in [(Signal::SIGKILL, 1), (Signal::SIGUSR1, 2), (Signal::SIGKILL, 8)] {
@@ -146,7 +149,7 @@ fn refuses_descriptors_that_are_not_the_queues_of_its_device() {
 
 #[test]
 fn refuses_its_device_when_it_is_not_as_it_was_made() {
-    let tamperings: [(&str, &dyn Fn(&LiveHelper, &[OwnedFd])); 5] = [
+    let tamperings: [(&str, Tamper<'_>); 5] = [
         ("another owner", &|_, queues| give_away(queues[0].as_fd(), OTHER_UID)),
         ("persistent", &|_, queues| make_persistent(queues[0].as_fd())),
         ("a detached queue", &|_, queues| detach_queue(queues[1].as_fd())),
@@ -166,7 +169,7 @@ fn refuses_its_device_when_it_is_not_as_it_was_made() {
 
 #[test]
 fn a_device_that_was_tampered_with_is_not_waited_for() {
-    let tamperings: [(&str, &dyn Fn(&LiveHelper, &[OwnedFd])); 3] = [
+    let tamperings: [(&str, Tamper<'_>); 3] = [
         ("another owner", &|_, queues| give_away(queues[0].as_fd(), OTHER_UID)),
         ("persistent", &|_, queues| make_persistent(queues[0].as_fd())),
         ("without its rules", &|helper, _| remove_rules(&helper.namespace)),
