@@ -21,7 +21,7 @@ fn every_forbidden_act_is_refused_on_a_live_host() {
     assert_eq!((&report["ok"], &report["as_root"]), (&Value::Bool(true), &Value::Bool(true)));
     for process in ["engine", "helper"] {
         let one = &report[process];
-        let refused = one["refused"].as_u64().unwrap_or_default() as usize;
+        let refused = usize::try_from(one["refused"].as_u64().unwrap_or_default()).unwrap_or_default();
         assert!(refused >= REFUSED_MIN, "{process}: {refused}");
         // The live process was found, and the kernel holds it to what it promises.
         assert!(one["pid"].is_u64(), "{process} is not seen running");
