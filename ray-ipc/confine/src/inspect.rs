@@ -27,7 +27,8 @@ const STATUS: [(&str, &str); 8] = [
 ];
 
 /// How the targets of the descriptors begin that a helper has when its start ends, besides the three standard streams.
-const DESCRIPTORS: [&str; 3] = ["socket:[", "anon_inode:[signalfd]", "/dev/net/tun"];
+/// A queue that an earlier helper opened shows the path without the mount that went with that helper's own view of files.
+const DESCRIPTORS: [&str; 4] = ["socket:[", "anon_inode:[signalfd]", "/dev/net/tun", "/net/tun"];
 const STREAMS: u32 = 3;
 
 /// Where programs lie that belong to the system. One elsewhere is being worked on.
@@ -167,9 +168,15 @@ mod tests {
             is_dumpable: false,
             directory: "/".into(),
             environment: 0,
-            descriptors: [(0, "/dev/null"), (2, "pipe:[1]"), (3, "socket:[4]"), (4, "anon_inode:[signalfd]")]
-                .map(|(number, target)| (number, target.to_owned()))
-                .to_vec(),
+            descriptors: [
+                (0, "/dev/null"),
+                (2, "pipe:[1]"),
+                (3, "socket:[4]"),
+                (4, "anon_inode:[signalfd]"),
+                (5, "/net/tun"),
+            ]
+            .map(|(number, target)| (number, target.to_owned()))
+            .to_vec(),
             program: vec![file("/usr/x/ray-helper", 0o100_755), file("/usr/x", 0o040_755), file("/usr", 0o040_755)],
         }
     }
