@@ -18,10 +18,10 @@ Start     create NAME        Found a network; this host becomes its coordinator
 Look      status             Show networks, peers and how each is reached
           ping TARGET        Measure the way to a peer through the tunnel
           log                Tell who did what in a network, and when
+          doctor             Check this host; doctor --sandbox tries to escape
 Members   invite             Make an invite; invite list, invite revoke INVITE
           requests           List who asks to be let in
-          accept, deny HOST  Decide who is let in
-          kick MEMBER        Remove a member
+          accept, deny, kick Let in who asks, or refuse; remove a member
           admin VERB         Coordinators: add MEMBER, remove MEMBER, list
           hostname NEWNAME   Change a host name
 Networks  network VERB       Who may enter: mode MODE; its record key: rekey
@@ -29,7 +29,7 @@ Networks  network VERB       Who may enter: mode MODE; its record key: rekey
           leave, nuke        Leave a network for good; end one for everybody
 Firewall  firewall VERB      Who reaches what here: show, add RULE, pending, log
           group VERB         Sets of members for rules: list, add, remove
-Other     version            Show the releases of ray and of the running engine
+Other     version, whoami    Tell the releases here; tell what you may do here
           completions SHELL  Print a completion script for bash, zsh or fish
           help COMMAND       Show the help of a command
 NETWORK, a name or room id, comes last and may be left out with only one.
@@ -38,7 +38,7 @@ Global options:
 {options}
 
 Exit codes: 0 ok, 1 other, 2 usage, 3 timeout, 4 not permitted, 5 engine or
-  helper not running, 6 not found or ambiguous, 7 refused by policy or remote{after-help}";
+  helper not running, 6 not found or ambiguous, 7 refused, 8 sandbox unsafe{after-help}";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +103,7 @@ pub(crate) enum Verb {
     Status(cmd::status::Status),
     Ping(cmd::ping::Ping),
     Log(cmd::log::Log),
+    Doctor(cmd::doctor::Doctor),
     Invite(cmd::invite::Invite),
     Requests(cmd::requests::Requests),
     Accept(cmd::accept::Accept),
@@ -117,6 +118,7 @@ pub(crate) enum Verb {
     Leave(cmd::leave::Leave),
     Nuke(cmd::nuke::Nuke),
     Version(cmd::version::Version),
+    Whoami(cmd::whoami::Whoami),
     Completions(cmd::completions::Completions),
 }
 

@@ -13,10 +13,12 @@ use std::{
 use ray_ipc::{
     codec::CodecError,
     control::{self, ClientHello, ErrorCode, LENGTH_PREFIX, Message, Reply, Request, ServerHello},
-    cred::{self, PeerCred},
 };
 
-use crate::error::Failure;
+use crate::{
+    error::Failure,
+    server::{self, Distrust},
+};
 
 /// For verbs that the engine answers out of its own state.
 pub(crate) const SIMPLE_BUDGET: Duration = Duration::from_secs(10);
@@ -35,7 +37,8 @@ impl Client {
     pub(crate) fn connect(socket: &Path, budget: Duration) -> Result<Self, ClientError> {
         let deadline = Deadline::after(budget);
         let stream = open(socket, budget)?;
-        check_server(socket, &stream)?;
+        server::check(socket, &stream)
+            .map_err(|distrust| ClientError::Distrusted { socket: socket.to_owned(), distrust })?;
         let mut client = Self { stream, deadline };
         client.hello()?;
         Ok(client)
@@ -190,13 +193,6 @@ fn open(socket: &Path, budget: Duration) -> Result<UnixStream, ClientError> {
     }
 }
 
-/// Whoever listens must be the user that owns the socket file.
-fn check_server(socket: &Path, stream: &UnixStream) -> Result<(), ClientError> {
-    let server = PeerCred::of(stream).map_err(|errno| ClientError::Io(errno.into()))?.uid;
-    let owner = cred::owner_of(socket).map_err(|cause| ClientError::Connect { socket: socket.to_owned(), cause })?;
-    if server == owner { Ok(()) } else { Err(ClientError::Impostor { socket: socket.to_owned(), server, owner }) }
-}
-
 fn check_hello(body: &[u8]) -> Result<(), ClientError> {
     match ServerHello::from_body(body) {
         Ok(hello) if hello.version == control::VERSION => Ok(()),
@@ -218,11 +214,10 @@ pub(crate) enum ClientError {
         socket: PathBuf,
         cause: io::Error,
     },
-    /// Somebody else than the owner of the socket file listens on it.
-    Impostor {
+    /// Who listens may not be the engine.
+    Distrusted {
         socket: PathBuf,
-        server: u32,
-        owner: u32,
+        distrust: Distrust,
     },
     Version {
         engine: u16,
@@ -250,8 +245,17 @@ impl fmt::Display for ClientError {
                 }
                 _ => write!(f, "connecting to the engine at {}", socket.display()),
             },
-            Self::Impostor { socket, server, owner } => {
-                write!(f, "trusting the engine at {}: uid {server} listens, but uid {owner} owns it", socket.display())
+            Self::Distrusted { socket, distrust } => {
+                write!(f, "trusting the engine at {}", socket.display())?;
+                match distrust {
+                    Distrust::Impostor { server, owner } => {
+                        write!(f, ": uid {server} listens, but uid {owner} owns it")
+                    }
+                    Distrust::Exposed { directory } => {
+                        write!(f, ": anybody could have put it into {}", directory.display())
+                    }
+                    Distrust::Unknown(_) => Ok(()),
+                }
             }
             Self::Version { engine, release } => {
                 let release = release.as_deref().unwrap_or("of an unknown release");
@@ -273,11 +277,15 @@ impl fmt::Display for ClientError {
 impl std::error::Error for ClientError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Connect { cause, .. } | Self::Io(cause) => Some(cause),
+            Self::Connect { cause, .. }
+            | Self::Io(cause)
+            | Self::Distrusted { distrust: Distrust::Unknown(cause), .. } => Some(cause),
             Self::Malformed(cause) | Self::Request(cause) => Some(cause),
-            Self::Impostor { .. } | Self::Version { .. } | Self::Timeout(_) | Self::Closed | Self::Oversize { .. } => {
-                None
-            }
+            Self::Distrusted { .. }
+            | Self::Version { .. }
+            | Self::Timeout(_)
+            | Self::Closed
+            | Self::Oversize { .. } => None,
         }
     }
 }
@@ -291,12 +299,17 @@ impl ClientError {
                 io::ErrorKind::InvalidInput => ErrorCode::Usage,
                 _ => ErrorCode::Other,
             },
-            Self::Impostor { .. } => ErrorCode::Refused,
+            Self::Distrusted { distrust: Distrust::Impostor { .. } | Distrust::Exposed { .. }, .. } => {
+                ErrorCode::Refused
+            }
             Self::Timeout(_) => ErrorCode::Timeout,
             Self::Request(_) => ErrorCode::Usage,
-            Self::Version { .. } | Self::Closed | Self::Oversize { .. } | Self::Malformed(_) | Self::Io(_) => {
-                ErrorCode::Other
-            }
+            Self::Distrusted { distrust: Distrust::Unknown(_), .. }
+            | Self::Version { .. }
+            | Self::Closed
+            | Self::Oversize { .. }
+            | Self::Malformed(_)
+            | Self::Io(_) => ErrorCode::Other,
         }
     }
 
@@ -314,7 +327,7 @@ impl ClientError {
                     None
                 }
             },
-            Self::Impostor { .. } => Some("somebody may be posing as the engine; ask the administrator".to_owned()),
+            Self::Distrusted { .. } => Some("somebody may be posing as the engine; ask the administrator".to_owned()),
             Self::Version { engine, .. } if *engine < control::VERSION => {
                 Some("the engine is older: upgrade it, then systemctl restart rayfish-engine".to_owned())
             }
@@ -340,9 +353,11 @@ impl From<ClientError> for Failure {
             return failure;
         }
         match error {
-            ClientError::Connect { cause, .. } | ClientError::Io(cause) => failure.caused_by(cause),
+            ClientError::Connect { cause, .. }
+            | ClientError::Io(cause)
+            | ClientError::Distrusted { distrust: Distrust::Unknown(cause), .. } => failure.caused_by(cause),
             ClientError::Malformed(cause) | ClientError::Request(cause) => failure.caused_by(cause),
-            ClientError::Impostor { .. }
+            ClientError::Distrusted { .. }
             | ClientError::Version { .. }
             | ClientError::Timeout(_)
             | ClientError::Closed

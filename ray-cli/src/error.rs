@@ -4,6 +4,9 @@ use std::error::Error;
 
 use ray_ipc::control::{ErrorCode, ErrorReply, Reply};
 
+/// Exit code of `ray doctor --sandbox` when something got through, beside those that an engine answers with.
+pub(crate) const EXIT_UNSAFE: u8 = 8;
+
 /// Why a verb did not run to its end.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -104,6 +107,7 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::Withdrawn(_) => "firewall withdraw",
         Reply::Dropped(_) | Reply::DroppedDone => "firewall log",
         Reply::Groups(_) => "group list",
+        Reply::Whoami(_) => "whoami",
     }
 }
 

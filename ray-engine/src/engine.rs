@@ -7,14 +7,15 @@ use std::{
 };
 
 use nix::unistd::Uid;
+use ray_confine::engine::Confinement;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
 
 use crate::{
-    config::{self, Config, Dht, Servers},
-    control::{Listener, Operators},
+    config::{self, Accounts, Config, Dht, Servers},
+    control::{Access, Listener, OverflowIds},
     firewall::limits::RESUME_TIME,
     forward::{Forwarder, Tunnel},
     ident::Hostname,
@@ -85,8 +86,18 @@ pub fn refuse_privilege() -> Result<(), Privileged> {
 }
 
 /// Runs until SIGTERM or SIGINT.
-pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
-    let config = config::read(&options.config)?;
+pub async fn run(
+    options: Options,
+    overflow: OverflowIds,
+    confinement: Confinement,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let accounts = Accounts::read();
+    let config = config::read(&options.config, &accounts)?;
+    let warnings = config.warnings();
+    for warning in &warnings {
+        tracing::warn!("{}: {warning}", options.config.display());
+    }
+    let access = Access::new(config.access.clone(), accounts, overflow, options.config.clone());
     let store = Store::open(&options.state_dir)?;
     let secret_key = store.identity(mesh::random_key)?;
     // Bound early: a second engine on this host ends here, before it touches the network or the helper.
@@ -109,6 +120,8 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         secret_key,
         hostname: system_hostname(),
         ipv6_only: config.ipv6_only,
+        warnings,
+        confinement,
         mesh: mesh.clone(),
         events,
         announcer,
@@ -125,7 +138,7 @@ pub async fn run(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
-        () = listener.serve(service, Operators::new(config.operators)) => {}
+        () = listener.serve(service, access) => {}
         _ = terminate.recv() => tracing::info!("terminated"),
         _ = interrupt.recv() => tracing::info!("interrupted"),
     }

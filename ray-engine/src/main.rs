@@ -1,23 +1,21 @@
-//! Entry of the engine: arguments, the refusal to run with privilege, logging, then the runtime.
+//! Entry of the engine: arguments, the refusal to run with privilege, confinement, logging, then the runtime.
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use ray_engine::engine::{self, Options};
+use ray_confine::engine::{Confinement, Places};
+use ray_engine::{
+    control::OverflowIds,
+    engine::{self, Options},
+    store,
+};
 use tracing_subscriber::EnvFilter;
 
-const USAGE: &str = "\
-usage: ray-engine [--config PATH] [--state-dir PATH] [--socket PATH] [--helper-socket PATH]
-
-The unprivileged half of Rayfish. Run it as user rayfish, without any capability; it asks ray-helper for the TUN device.
-
-  --config PATH         settings (default /etc/rayfish/engine.toml)
-  --state-dir PATH      identity and networks (default /var/lib/rayfish)
-  --socket PATH         where `ray` connects (default /run/rayfish/engine/ray.sock)
-  --helper-socket PATH  where ray-helper listens (default /run/rayfish/helper.sock)
-  --version, --help
-
-RAY_LOG sets what is logged to stderr (default \"info\"), in the form of tracing's EnvFilter.
-";
+/// ray-engine(8) is made from this text too.
+const USAGE: &str = include_str!("usage.txt");
 
 /// iroh and noq build a span for each packet they send when their targets are on.
 const DEFAULT_LOG: &str =
@@ -35,13 +33,6 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let filter = std::env::var("RAY_LOG").unwrap_or_else(|_| DEFAULT_LOG.to_owned());
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -58,11 +49,45 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<(), Box<dyn Error>> {
     engine::refuse_privilege()?;
+    // Read before anything is given up: a confined process sees no kernel knobs.
+    let overflow = OverflowIds::read();
+    let confinement = confine(&options)?;
+    start_log();
+    report(&confinement);
     // One worker more than a single-core host has keeps acknowledgements going while a link seals packets.
     let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
-    runtime.block_on(engine::run(options))?;
+    runtime.block_on(engine::run(options, overflow, confinement))?;
     Ok(())
+}
+
+/// Before the runtime, because what confines a thread confines only those that it starts.
+fn confine(options: &Options) -> Result<Confinement, Box<dyn Error>> {
+    // What does not exist yet can get no rule.
+    store::make_dir(&options.state_dir)?;
+    Ok(ray_confine::engine::confine(&Places {
+        config: &options.config,
+        state_dir: &options.state_dir,
+        runtime_dir: options.socket.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+        helper_socket: &options.helper_socket,
+    })?)
+}
+
+fn start_log() {
+    let filter = std::env::var("RAY_LOG").unwrap_or_else(|_| DEFAULT_LOG.to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+}
+
+fn report(confinement: &Confinement) {
+    tracing::info!(landlock = confinement.landlock_abi, seccomp = true, "confined");
+    for missing in confinement.missing() {
+        tracing::warn!("not fully confined: {missing}");
+    }
 }
 
 enum Parsed {

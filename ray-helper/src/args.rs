@@ -6,23 +6,8 @@ use ray_ipc::helper::SOCKET_PATH;
 
 pub const POLICY_PATH: &str = "/etc/rayfish/helper.toml";
 
-pub const HELP: &str = "\
-The privileged helper of Rayfish. Serves the engine's user, and nobody else.
-
-Usage: ray-helper [--policy PATH] [--socket PATH]
-       ray-helper --undo [--policy PATH]
-
-  --policy PATH   root's policy [default: /etc/rayfish/helper.toml]
-  --socket PATH   where to listen [default: /run/rayfish/helper.sock]
-  --undo          remove what a dead helper left and nobody holds, and end
-  --help          print this
-  --version       print the version
-
-Signals: SIGTERM, SIGINT and SIGHUP undo everything and end the helper; SIGUSR1
-ends it and leaves everything as it is, for a helper that starts next.
-
-Exit codes: 0 orderly end, 1 runtime failure, 2 wrong usage or policy.
-";
+/// The answer to `--help`; ray-helper(8) is made from this text too.
+pub const HELP: &str = include_str!("usage.txt");
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]

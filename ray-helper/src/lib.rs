@@ -14,12 +14,25 @@
 //! Unsafe code lives in `sys` only.
 
 #![deny(unsafe_code)]
+// Privileged code may panic on no value, whatever it is. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 pub mod account;
 pub mod apply;
 pub mod args;
 pub mod config;
-pub mod confine;
 pub mod crash;
 pub mod gate;
 pub mod limit;

@@ -34,12 +34,14 @@ impl Bucket {
 
     /// How long until a token is there; zero if one is.
     pub fn wait(&self, now: Instant) -> Duration {
-        (self.full_at.saturating_duration_since(now) + self.interval).saturating_sub(self.depth)
+        let ahead = self.full_at.saturating_duration_since(now);
+        ahead.saturating_add(self.interval).saturating_sub(self.depth)
     }
 
     /// Takes a token, also one that is not there yet: the caller has looked at [`Bucket::wait`] before it began.
     pub fn take(&mut self, now: Instant) {
-        self.full_at = self.full_at.max(now) + self.interval;
+        // A clock at its end makes nobody wait; no host runs for so long.
+        self.full_at = self.full_at.max(now).checked_add(self.interval).unwrap_or(now);
     }
 }
 
@@ -78,7 +80,7 @@ impl BackOff {
     /// Begins a pause, and makes the next one twice as long.
     pub fn punish(&mut self, now: Instant) -> Duration {
         let pause = self.next;
-        self.until = Some(now + pause);
+        self.until = now.checked_add(pause);
         self.next = pause.saturating_mul(2).min(PAUSE_MAX);
         pause
     }

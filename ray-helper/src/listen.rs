@@ -16,7 +16,10 @@ use std::{
 use nix::{
     errno::Errno,
     sys::{
-        socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket},
+        socket::{
+            AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, getsockopt, listen, socket,
+            sockopt::PeerPidfd,
+        },
         stat::{Mode, umask},
     },
 };
@@ -89,7 +92,11 @@ impl Error for ListenError {
 /// Who knocked.
 #[derive(Debug)]
 pub enum Knock {
-    Engine(UnixDatagram),
+    Engine {
+        socket: UnixDatagram,
+        /// The process that connected; `None` where the kernel does not tell (before Linux 6.5).
+        process: Option<OwnedFd>,
+    },
     /// Somebody else, whose connection is closed already.
     Stranger(PeerCred),
 }
@@ -145,7 +152,8 @@ impl Listener {
         }
         // An engine that does not read its replies must not stop the helper.
         connection.set_nonblocking(true)?;
-        Ok(Some(Knock::Engine(connection)))
+        let process = getsockopt(&connection, PeerPidfd).ok();
+        Ok(Some(Knock::Engine { socket: connection, process }))
     }
 
     fn hand_to_group(&self) -> io::Result<()> {

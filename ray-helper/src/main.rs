@@ -1,5 +1,20 @@
 //! Entry of the helper: preconditions, then the socket, then confinement, then service.
 
+// Privileged code may panic on no value, whatever it is. Tests may.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+
 use std::{
     env,
     error::Error,
@@ -13,12 +28,12 @@ use nix::sys::{
     signal::{SigSet, Signal},
     signalfd::{SfdFlags, SignalFd},
 };
+use ray_confine::{ConfineError, helper as confine};
 use ray_helper::{
     account::{self, Account, AccountError, PASSWD_PATH},
     apply::{Failure, Host},
     args::{self, Command, HELP},
     config::{self, Config},
-    confine::{self, ConfineError},
     crash,
     listen::{ListenError, Listener},
     log,
@@ -59,10 +74,12 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
     let socket = path::absolute(socket).map_err(Stop::runtime)?;
     let listener = Listener::bind(&socket, engine)?;
     let manager = Manager::connect(&environment);
-    confine::confine()?;
+    confine_process(socket.parent().unwrap_or(Path::new("/")))?;
     let netlink = Netlink::open().map_err(Stop::runtime)?;
     let mut host = Host { netlink, config, engine };
     let found = recover::recover(&mut host, environment.queues(given))?;
+    confine::check()?;
+    confine::before_serving()?;
     log::line(format_args!("serving uid {} at {}", engine.uid, socket.display()));
     Server::new(host, listener, signals, manager, found).run().map_err(Stop::runtime)
 }
@@ -72,9 +89,16 @@ fn undo(policy: &Path) -> Result<(), Stop> {
     process::take_inherited(0).map_err(Stop::runtime)?;
     let (config, engine) = read_policy(policy)?;
     confine::require_net_admin()?;
-    confine::confine()?;
+    confine_process(Path::new("/"))?;
     let netlink = Netlink::open().map_err(Stop::runtime)?;
     recover::undo(&mut Host { netlink, config, engine })?;
+    Ok(())
+}
+
+fn confine_process(socket_directory: &Path) -> Result<(), ConfineError> {
+    if confine::confine(socket_directory)?.is_none() {
+        log::line(format_args!("warning: this kernel lacks Landlock: root's files are open to the helper"));
+    }
     Ok(())
 }
 
@@ -160,13 +184,7 @@ impl From<ListenError> for Stop {
 
 impl From<ConfineError> for Stop {
     fn from(error: ConfineError) -> Self {
-        let hint = match &error {
-            ConfineError::NotNetAdmin => Some("start the helper as root, or as a service with that capability".into()),
-            ConfineError::Capabilities(_)
-            | ConfineError::Process { .. }
-            | ConfineError::WorkingDirectory(_)
-            | ConfineError::NotConfined => None,
-        };
+        let hint = error.hint().map(str::to_owned);
         Self { code: EXIT_RUNTIME, cause: Box::new(error), hint }
     }
 }

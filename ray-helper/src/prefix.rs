@@ -88,11 +88,14 @@ fn left_aligned(address: IpAddr) -> u128 {
 }
 
 fn family_mask(address: IpAddr) -> u128 {
-    u128::MAX << (128 - family_bits(address))
+    match address {
+        IpAddr::V4(_) => u128::MAX << 96,
+        IpAddr::V6(_) => u128::MAX,
+    }
 }
 
 fn mask(len: u8) -> u128 {
-    u128::MAX.checked_shl(128 - u32::from(len)).unwrap_or(0)
+    u128::MAX.checked_shl(128_u32.saturating_sub(len.into())).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -139,6 +142,46 @@ mod tests {
         assert!(v4.is_extreme(address("100.64.0.0")) && v4.is_extreme(address("100.127.255.255")));
         assert!(!v4.is_extreme(address("100.64.0.1")) && !v4.is_extreme(address("100.128.0.0")));
         assert!(prefix("200::/7").is_extreme(address("200::")) && !prefix("200::/7").is_extreme(address("200::1")));
+    }
+
+    #[test]
+    fn contains_what_a_comparison_of_bits_says_at_every_length() {
+        for text in
+            ["0.0.0.0", "100.64.0.0", "255.255.255.255", "::", "200::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
+        {
+            let address: IpAddr = text.parse().unwrap();
+            for len in 0..=u8::MAX {
+                let bits = bits_of(address);
+                let network = usize::from(len) <= bits.len() && !bits[usize::from(len)..].contains(&true);
+                let Some(prefix) = Prefix::new(address, len) else {
+                    assert!(!network, "{text}/{len}");
+                    continue;
+                };
+                assert!(network, "{text}/{len}");
+                for turned in 0..bits.len() {
+                    let inside = turned >= usize::from(len);
+                    assert_eq!(prefix.contains(with_bit_turned(address, turned)), inside, "{text}/{len}, bit {turned}");
+                }
+                for other in (0..=128).filter_map(|other| Prefix::new(address, other)) {
+                    assert_eq!(prefix.covers(&other), other.len_bits() >= len, "{prefix} {other}");
+                }
+            }
+        }
+    }
+
+    fn bits_of(address: IpAddr) -> Vec<bool> {
+        let octets = match address {
+            IpAddr::V4(v4) => v4.octets().to_vec(),
+            IpAddr::V6(v6) => v6.octets().to_vec(),
+        };
+        octets.iter().flat_map(|octet| (0..8).map(move |bit| octet & (0x80 >> bit) != 0)).collect()
+    }
+
+    fn with_bit_turned(address: IpAddr, bit: usize) -> IpAddr {
+        match address {
+            IpAddr::V4(v4) => Ipv4Addr::from(u32::from(v4) ^ (0x8000_0000 >> bit)).into(),
+            IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) ^ ((1 << 127) >> bit)).into(),
+        }
     }
 
     fn prefix(text: &str) -> Prefix {

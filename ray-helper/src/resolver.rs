@@ -15,11 +15,13 @@ use crate::prefix::{MESH_V4, MESH_V6};
 const PATHS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
 /// Such a file is a few lines; a part is as good as none.
 const TEXT_LEN_MAX: u64 = 64 * 1024;
+/// The C library asks three.
+const RESOLVERS_MAX: usize = 8;
 
 /// The resolvers of this host inside the mesh prefixes. A file that cannot be read names none: whoever can write it could
 /// only make the helper refuse more.
 pub fn inside_the_mesh() -> Vec<IpAddr> {
-    PATHS.iter().filter_map(|path| read(path).ok()).flat_map(|text| parse(&text)).collect()
+    PATHS.iter().filter_map(|path| read(path).ok()).flat_map(|text| parse(&text)).take(RESOLVERS_MAX).collect()
 }
 
 fn read(path: &str) -> io::Result<String> {

@@ -86,6 +86,8 @@ enum End {
 #[derive(Debug)]
 struct Peer {
     socket: UnixDatagram,
+    /// Readable when the engine has died. Its end of the socket may live on in a process that it gave a copy to.
+    process: Option<OwnedFd>,
     phase: Phase,
     /// It has closed its end; what it sent before may still be there to read.
     hung_up: bool,
@@ -123,6 +125,8 @@ enum Stop {
 struct Wake {
     stop: Option<Stop>,
     knock: bool,
+    /// The engine has died, and its end of the socket lives on elsewhere.
+    dead: bool,
     frame: bool,
 }
 
@@ -136,7 +140,7 @@ impl Server {
             Found::Held(ifindex) => (None, Some(ifindex)),
         };
         let is_there = device.is_some() || awaited.is_some();
-        let orphaned_until = is_there.then(|| now + host.config.grace);
+        let orphaned_until = is_there.then(|| now.checked_add(host.config.grace).unwrap_or(now));
         Self {
             host,
             listener,
@@ -183,6 +187,12 @@ impl Server {
             }
             // First the connection that is, then the one that wants to be: an engine that starts again at once finds
             // its predecessor gone.
+            if wake.dead
+                && let Some(peer) = self.peer.take()
+            {
+                self.log.line(now, format_args!("closed a connection that outlived the engine that made it"));
+                self.end_in_order(peer.phase, now);
+            }
             if wake.frame {
                 self.serve_frame(now);
             }
@@ -210,7 +220,12 @@ impl Server {
         // While a peer that hung up has not been read to its end, its successor waits outside.
         let listening = knock_in.is_zero() && !hung_up;
         polled.push(PollFd::new(self.listener.as_fd(), events(listening)));
+        let (mut process_at, mut socket_at) = (None, None);
         if let Some(peer) = self.peer.as_ref().filter(|_| frame_in.is_zero() || !hung_up) {
+            // The process first: one that has died by then has closed its end of the socket before.
+            polled.extend(peer.process.iter().map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN)));
+            process_at = (polled.len() > 2).then_some(2);
+            socket_at = Some(polled.len());
             polled.push(PollFd::new(peer.socket.as_fd(), events(frame_in.is_zero())));
         }
         match poll(&mut polled, poll_timeout(timeout)) {
@@ -221,12 +236,15 @@ impl Server {
         let found: Vec<PollFlags> =
             polled.iter().map(|polled| polled.revents().unwrap_or(PollFlags::POLLERR)).collect();
         let of = |index: usize| found.get(index).copied().unwrap_or(PollFlags::empty());
-        let gone = of(2).intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+        let maybe = |index: Option<usize>| index.map_or(PollFlags::empty(), of);
+        let gone = maybe(socket_at).intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
+        let dead = !maybe(process_at).is_empty() && !gone;
         let stop = if of(0).is_empty() { None } else { self.asked_to_stop()? };
         let wake = Wake {
             stop,
             knock: listening && !of(1).is_empty() && !gone,
-            frame: frame_in.is_zero() && !of(2).is_empty(),
+            dead,
+            frame: frame_in.is_zero() && !maybe(socket_at).is_empty() && !dead,
         };
         if let Some(peer) = &mut self.peer {
             peer.hung_up |= gone;
@@ -256,13 +274,25 @@ impl Server {
             Ok(Some(Knock::Stranger(cred))) => {
                 self.log.line(now, format_args!("closed a connection of uid {} (pid {})", cred.uid, cred.pid));
             }
-            Ok(Some(Knock::Engine(_))) if self.peer.is_some() => {
+            Ok(Some(Knock::Engine { .. })) if self.peer.is_some() => {
                 self.log.line(now, format_args!("closed a second connection of the engine"));
             }
-            Ok(Some(Knock::Engine(socket))) => {
-                self.peer = Some(Peer { socket, phase: Phase::New, hung_up: false });
+            Ok(Some(Knock::Engine { socket, process })) => {
+                self.peer = Some(Peer { socket, process, phase: Phase::New, hung_up: false });
             }
             Err(error) => self.log.line(now, format_args!("accepting a connection: {error}")),
+        }
+    }
+
+    /// A connection came to its end without a violation: the device waits for the next.
+    fn end_in_order(&mut self, phase: Phase, now: Instant) {
+        // An engine that had its link up has shown good order; a hello has not.
+        if phase == Phase::Up {
+            self.back_off.forgive();
+        }
+        if self.device.is_some() && self.orphaned_until.is_none() {
+            self.orphaned_until = now.checked_add(self.host.config.grace).or(Some(now));
+            self.manager.status(self.status());
         }
     }
 
@@ -271,16 +301,7 @@ impl Server {
         self.limits.frames.take(now);
         match self.exchange(&mut peer, now) {
             Ok(()) => self.peer = Some(peer),
-            Err(End::InOrder) => {
-                // An engine that had its link up has shown good order; a hello has not.
-                if peer.phase == Phase::Up {
-                    self.back_off.forgive();
-                }
-                if self.device.is_some() && self.orphaned_until.is_none() {
-                    self.orphaned_until = Some(now + self.host.config.grace);
-                    self.manager.status(self.status());
-                }
-            }
+            Err(End::InOrder) => self.end_in_order(peer.phase, now),
             Err(End::Violation(violation)) => {
                 // Closed before the undo, so that the engine learns at once.
                 drop(peer);

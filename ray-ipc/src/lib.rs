@@ -8,9 +8,10 @@
 //! Both begin with a hello that names the protocol version; a different version is answered in words and closed.
 //! Types here are what crosses a socket, nothing more: the receiver validates every value before it acts on it.
 //!
-//! Unsafe code lives in [`fd`] only.
+//! Unsafe code lives in [`fd`] and [`cred`] only.
 
 pub mod codec;
+#[allow(unsafe_code)]
 pub mod cred;
 #[allow(unsafe_code)]
 pub mod fd;

@@ -7,7 +7,7 @@ use ray_ipc::control::{
 };
 
 use super::{
-    firewall_commands,
+    access_samples, firewall_commands,
     samples::{self, CODE, MOMENT},
 };
 
@@ -28,8 +28,9 @@ impl Command {
     }
 }
 
-/// Groups of subcommands, which do nothing themselves, and what needs no engine.
-pub(crate) const OTHERS: [&[&str]; 5] = [&["admin"], &["network"], &["firewall"], &["group"], &["completions"]];
+/// Groups of subcommands, which do nothing themselves, and what needs no engine or asks several things.
+pub(crate) const OTHERS: [&[&str]; 6] =
+    [&["admin"], &["network"], &["firewall"], &["group"], &["completions"], &["doctor"]];
 
 /// The words of all commands, these others included.
 pub(crate) fn verbs() -> Vec<&'static [&'static str]> {
@@ -114,6 +115,7 @@ pub(crate) fn all() -> Vec<Command> {
         command(&["leave"], &["home", "--successor", "nas", "--yes"], Request::Leave(leave), samples::left(2)),
         command(&["nuke"], &["home", "--yes"], Request::Nuke(network()), samples::nuked(2)),
         command(&["version"], &[], Request::Version, samples::version()),
+        command(&["whoami"], &[], Request::Whoami, access_samples::by_group()),
     ];
     commands.extend(firewall_commands::all());
     commands

@@ -169,6 +169,11 @@ fn poisoned(reply: &Reply) -> Reply {
         | Reply::Renamed(member)
         | Reply::Granted(member)
         | Reply::Revoked(member) => all(vec![&mut member.network, &mut member.endpoint_id, &mut member.hostname]),
+        Reply::Whoami(who) => {
+            let granted = who.granted.as_mut().unwrap();
+            all(vec![who.user.as_mut().unwrap(), &mut granted.key, &mut granted.entry, &mut who.settings]);
+            all(who.groups.iter_mut().filter_map(|group| group.name.as_mut()).collect());
+        }
         Reply::Nuked(nuked) => all(vec![&mut nuked.network]),
         Reply::Ephemeral(ephemeral) => all(vec![&mut ephemeral.network]),
         Reply::Coordinators(coordinators) => {

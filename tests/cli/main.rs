@@ -2,7 +2,10 @@
 // All of this is test code; clippy knows only the functions with `#[test]` for that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod access;
+mod access_samples;
 mod commands;
+mod doctor;
 mod fake_engine;
 mod firewall;
 mod firewall_commands;

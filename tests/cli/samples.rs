@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ray_ipc::control::{
-    CoordinatorStatus, CoordinatorsReply, DropCount, EngineInfo, EphemeralReply, ErrorCode, ErrorReply, HelperState,
-    InviteReply, InviteState, InviteStatus, InvitesReply, JoinAsked, JoinReply, LeaveReply, LogDone, LogEffect,
-    LogEntry, MemberReply, MemberState, MemberStatus, ModeReply, NetworkMode, NetworkReply, NetworkStatus, NukeReply,
-    PathState, PingReply, PingSummary, PublicationStatus, RekeyReply, Reply, RequestsReply, Standing, StatusReply,
-    TunStatus, UpReply, WaitingReply,
+    ConfinementStatus, CoordinatorStatus, CoordinatorsReply, DropCount, EngineInfo, EphemeralReply, ErrorCode,
+    ErrorReply, HelperState, InviteReply, InviteState, InviteStatus, InvitesReply, JoinAsked, JoinReply, LeaveReply,
+    LogDone, LogEffect, LogEntry, MemberReply, MemberState, MemberStatus, ModeReply, NetworkMode, NetworkReply,
+    NetworkStatus, NukeReply, PathState, PingReply, PingSummary, PublicationStatus, RekeyReply, Reply, RequestsReply,
+    Standing, StatusReply, TunStatus, UpReply, WaitingReply,
 };
 
 /// A time in 2026.
@@ -168,6 +168,7 @@ pub(crate) fn status() -> StatusReply {
         wanted_up: true,
         tun: Some(tun()),
         underlay: vec!["0.0.0.0:41383".into(), "[::]:41383".into()],
+        confinement: ConfinementStatus { landlock_abi: Some(6), missing: vec![] },
         networks: vec![home()],
         drops: vec![
             DropCount { reason: "not_ours".into(), packets: 3 },

@@ -1,7 +1,8 @@
 //! `ray status`: the verdict, what is wrong, and every network with its members.
 
 use ray_ipc::control::{
-    HelperState, MemberState, NetworkMode, NetworkStatus, PublicationStatus, Reply, Standing, StatusReply,
+    ConfinementStatus, HelperState, MemberState, NetworkMode, NetworkStatus, PublicationStatus, Reply, Standing,
+    StatusReply,
 };
 use serde_json::Value;
 
@@ -79,6 +80,22 @@ fn status_without_a_helper_says_why_and_what_to_do() {
     assert_eq!((&json["up"], &json["wanted_up"]), (&false.into(), &true.into()));
     assert_eq!(json["helper"]["state"], "missing");
     status_text("status_no_helper", status);
+}
+
+#[test]
+fn status_says_when_the_engine_is_not_fully_confined() {
+    let shows = |missing: &[&str]| {
+        let missing = missing.iter().map(ToString::to_string).collect();
+        let confinement = ConfinementStatus { landlock_abi: None, missing };
+        let status = StatusReply { networks: vec![], confinement, ..samples::status() };
+        run(&FakeEngine::answering([shown(status)]), &["status"]).stdout
+    };
+    assert!(!shows(&[]).contains("confined"));
+    let warned = shows(&["the kernel lacks Landlock", "and more"]);
+    assert!(
+        warned.contains("\n! the engine is not fully confined: the kernel lacks Landlock → ray doctor\n"),
+        "{warned}"
+    );
 }
 
 #[test]

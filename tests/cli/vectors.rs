@@ -9,7 +9,7 @@ use ray_ipc::control::{
     PingReply, Reply, Request, ServerHello, Standing, StatusReply, SuggestionRequest, SuggestionScope, VERSION,
 };
 
-use crate::{commands, samples, snapshot};
+use crate::{access_samples, commands, samples, snapshot};
 
 #[test]
 fn frozen_vectors() {
@@ -92,6 +92,7 @@ fn replies() -> Vec<Reply> {
         samples::mode(NetworkMode::Closed),
         samples::mode(NetworkMode::Approval),
     ]);
+    replies.extend(access_samples::all().into_iter().map(|(_, reply)| reply));
     let codes = [
         ErrorCode::Other,
         ErrorCode::Usage,

@@ -117,6 +117,7 @@ fn quiet_verbs_print_what_was_asked_for_and_nothing_else() {
         "requests",
         "admin list",
         "version",
+        "whoami",
         "firewall show",
         "firewall test",
         "firewall pending",

@@ -129,7 +129,7 @@ fn leaving_a_network_ends_what_was_accepted_there_and_nothing_else() {
 }
 
 #[test]
-fn dropped_flows_are_told_to_operators_without_what_they_carry() {
+fn dropped_flows_are_told_to_users_without_what_they_carry() {
     let lab = network(2);
     let n2 = address(&lab, "n1", "n2", "v4");
     // Followers that are gone hold no place.

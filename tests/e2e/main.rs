@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
 mod crash;
+mod doctor;
 mod firewall;
 mod firewall_differential;
 mod firewall_flood;
@@ -14,12 +15,14 @@ mod governing;
 mod membership;
 mod mesh;
 mod modes;
+mod operators;
 mod privilege;
 mod publication;
 mod readiness;
 mod recovery;
 mod refusals;
 mod removal;
+mod sandbox;
 mod settings;
 mod splits;
 mod support;

@@ -19,6 +19,13 @@ fn the_engine_holds_no_capability_and_no_root() {
     assert!(field("Uid:").iter().all(|uid| uid != "0"), "{proc}");
     assert!(field("Gid:").iter().all(|gid| gid != "0"), "{proc}");
     assert_eq!(field("NoNewPrivs:"), ["1"]);
+    assert_eq!(field("Seccomp:"), ["2"]);
+    // Every thread, because what serves the network is a thread that the first one started.
+    let threads = lab.exec("n1", &["sh", "-c", &format!("cat /proc/{pid}/task/*/status")]).unwrap().stdout;
+    let of = |line: &str| threads.lines().filter(|found| *found == line).count();
+    let count = threads.lines().filter(|line| line.starts_with("Threads:")).count();
+    assert!(count > 2, "{threads}");
+    assert_eq!((of("Seccomp:\t2"), of("NoNewPrivs:\t1")), (count, count), "{threads}");
 }
 
 #[test]

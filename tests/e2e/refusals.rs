@@ -48,15 +48,6 @@ fn an_ordinary_user_looks_but_does_not_change() {
 }
 
 #[test]
-fn an_operator_named_by_root_may_change() {
-    let mut config = LabConfig { nodes: 1, ..LabConfig::default() };
-    config.node("n1").engine_toml = "operators = [\"alice\"]\n".to_owned();
-    let lab = start(config);
-    let output = lab.exec_as("n1", "alice", &["ray", "--json", "create", "hers"]).unwrap();
-    assert_eq!(output.code(), 0, "{}{}", output.stdout, output.stderr);
-}
-
-#[test]
 fn says_that_the_engine_is_missing() {
     let mut config = LabConfig { nodes: 1, ..LabConfig::default() };
     config.node("n1").engine = false;

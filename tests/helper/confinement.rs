@@ -27,6 +27,9 @@ fn holds_one_capability_and_can_get_no_other() {
         ("CapBnd", ONLY_NET_ADMIN),
         ("CapAmb", NONE),
         ("NoNewPrivs", "1"),
+        ("Seccomp", "2"),
+        // Two of its start and two more since it serves.
+        ("Seccomp_filters", "4"),
         ("Threads", "1"),
     ];
     for (field, value) in expected {
@@ -90,7 +93,7 @@ fn keeps_nothing_open_that_it_does_not_need() {
     let client = helper.connect();
     drop(client.bring_up(3));
     let busy = open_files(&helper);
-    assert_eq!(busy.len(), 6 + 1 + 3, "the engine and a duplicate of each queue: {busy:?}");
+    assert_eq!(busy.len(), 6 + 2 + 3, "the engine, its process and a duplicate of each queue: {busy:?}");
 }
 
 fn proc(helper: &LiveHelper) -> PathBuf {

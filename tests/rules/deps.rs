@@ -12,13 +12,18 @@ use crate::{
 const NOT_SHIPPED: &str = "tests and benches are not shipped";
 
 /// A package of ours, crates that must not be in its tree, and why.
-const FORBIDDEN: [(&str, &[&str], &str); 14] = [
+const FORBIDDEN: [(&str, &[&str], &str); 15] = [
     (
         "ray-ipc",
         &["tokio", "iroh", "serde"],
         "the protocols are shared with the helper, which stays small and synchronous",
     ),
     ("ray-ipc", &["ray-engine", "ray-helper", "ray-cli"], "the protocols know neither end"),
+    (
+        "ray-confine",
+        &["ray-ipc", "ray-engine", "ray-helper", "ray-cli", "ray-tests", "serde", "tokio", "tracing"],
+        "confinement knows none of those that it confines, and reads its policies by itself",
+    ),
     ("ray-helper", &["serde", "serde_core"], "privileged parsing is one bounded codec"),
     (
         "ray-helper",
@@ -48,8 +53,11 @@ const PROTOCOLS: [(&str, &[&str]); 3] =
 /// ray-ipc's own dependencies: what the two codecs and descriptor passing need.
 const IPC_DIRECT: [&str; 3] = ["bincode", "nix", "sendfd"];
 
-/// Each crate in the helper is one to read before trusting root to it.
-const HELPER_CRATES_MAX: usize = 20;
+/// Each foreign crate in the helper is one to read before trusting root to it; docs/dependencies.md says why each is there.
+const HELPER_CRATES_MAX: usize = 15;
+
+const DEPENDENCIES_PAGE: &str = "docs/dependencies.md";
+const DENY: &str = ".deny.toml";
 
 /// Crates that Linux builds hold in two versions, all because of crates that we do not choose. One more is a reason to
 /// align a version; one less is a reason to shorten this list.
@@ -88,12 +96,50 @@ fn no_program_contains_what_it_must_not() {
 
 #[test]
 fn the_helper_stays_small_enough_to_read() {
-    let tree = tree_of("ray-helper");
+    let foreign = foreign_crates("ray-helper");
     assert!(
-        tree.len() <= HELPER_CRATES_MAX,
-        "ray-helper is made of {} crates, more than {HELPER_CRATES_MAX}: {tree:#?}",
-        tree.len()
+        foreign.len() <= HELPER_CRATES_MAX,
+        "ray-helper is made of {} foreign crates, more than {HELPER_CRATES_MAX}: {foreign:#?}",
+        foreign.len()
     );
+}
+
+#[test]
+fn the_page_tells_of_every_crate_in_the_helper_and_of_no_other() {
+    let page = read(DEPENDENCIES_PAGE);
+    let rows = table(&page, "## What the helper is made of");
+    report(
+        "crates without a reason",
+        &rows.iter().filter(|row| row[2].is_empty()).map(|row| row.join("|")).collect::<Vec<_>>(),
+    );
+    let told: BTreeSet<String> = rows.iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    assert_eq!(told, foreign_crates("ray-helper"), "{DEPENDENCIES_PAGE} and the helper's tree");
+}
+
+#[test]
+fn every_accepted_advisory_has_a_reason_an_owner_and_a_day() {
+    let deny = read(DENY);
+    report("ignored advisories", &loose_ignores(&deny));
+    let listed: BTreeSet<(String, String)> =
+        ignores(&deny).into_iter().map(|(id, reason)| (id, day(&reason))).collect();
+    let page = read(DEPENDENCIES_PAGE);
+    let rows = table(&page, "## Advisories that are accepted");
+    let told: BTreeSet<(String, String)> = rows.iter().map(|row| (row[0].clone(), row[3].clone())).collect();
+    assert_eq!(told, listed, "{DEPENDENCIES_PAGE} and {DENY}");
+    assert!(rows.iter().all(|row| !row[2].is_empty()), "{rows:?}");
+}
+
+#[test]
+fn advisories_of_forks_were_compared_for_the_versions_that_are_built() {
+    let page = read(DEPENDENCIES_PAGE);
+    let rows = table(&page, "## Advisories that a fork hides");
+    let tree = cargo_tree(&["-p", "ray-engine", "-e", "normal"]);
+    assert!(rows.len() > 3, "{rows:?}");
+    for row in &rows {
+        let (name, version) = row[0].split_once(' ').expect("a crate and its version");
+        let built = (name.trim_matches('`').to_owned(), format!("v{version}"));
+        assert!(tree.contains(&built), "{DEPENDENCIES_PAGE} speaks of {}, which is not what is built", row[0]);
+    }
 }
 
 #[test]
@@ -135,7 +181,7 @@ fn no_crate_is_built_twice_without_a_reason() {
 
 #[test]
 fn the_licence_list_for_cargo_deny_is_this_one() {
-    let deny = read(".deny.toml");
+    let deny = read(DENY);
     let (_, list) = deny.split_once("\nallow = [").expect("an allow list");
     let (list, _) = list.split_once(']').expect("an end of the list");
     let listed: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
@@ -147,6 +193,56 @@ fn tree_of(package: &str) -> BTreeSet<(String, String)> {
     let tree = cargo_tree(&["-p", package, "-e", "normal"]);
     assert!(tree.iter().any(|(name, _)| name == package), "the tree of {package} does not contain it");
     tree
+}
+
+/// Names of what is in a program and not ours.
+fn foreign_crates(package: &str) -> BTreeSet<String> {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().expect("packages");
+    let ours: BTreeSet<String> =
+        packages.iter().filter(|package| package["source"].is_null()).map(|package| text(&package["name"])).collect();
+    tree_of(package).into_iter().map(|(name, _)| name).filter(|name| !ours.contains(name)).collect()
+}
+
+/// Cells of the first table below a heading, without its head.
+fn table(page: &str, heading: &str) -> Vec<Vec<String>> {
+    let (_, section) = page.split_once(heading).unwrap_or_else(|| panic!("no section `{heading}`"));
+    let lines = section.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    let cells = |line: &str| line.trim_matches('|').split(" | ").map(|cell| cell.trim().to_owned()).collect();
+    lines.skip(2).map(cells).collect()
+}
+
+/// Identifier and reason of each advisory that cargo-deny is told to ignore.
+fn ignores(deny: &str) -> Vec<(String, String)> {
+    let (_, list) = deny.split_once("\nignore = [").expect("a list of ignored advisories");
+    let (list, _) = list.split_once("\n]").expect("an end of the list");
+    let entries = list.lines().map(str::trim).filter(|line| line.starts_with('{'));
+    entries
+        .map(|line| {
+            let quoted: Vec<&str> = line.split('"').skip(1).step_by(2).collect();
+            (quoted[0].to_owned(), quoted.get(1).copied().unwrap_or_default().to_owned())
+        })
+        .collect()
+}
+
+/// Reasons that do not say who looks again and when. `.ci/deny` reads the same form.
+fn loose_ignores(deny: &str) -> Vec<String> {
+    let is_loose = |reason: &str| {
+        let owned = FORBIDDEN.iter().any(|(package, ..)| reason.contains(&format!("; owner: {package};")));
+        !owned || day(reason).len() != "2027-01-31".len()
+    };
+    ignores(deny)
+        .into_iter()
+        .filter(|(_, reason)| is_loose(reason))
+        .map(|(id, reason)| format!("{id}: {reason}"))
+        .collect()
+}
+
+/// The day until which a reason holds, or nothing.
+fn day(reason: &str) -> String {
+    let day = reason.rsplit_once("; until: ").map_or("", |(_, day)| day);
+    let is_date = day.split('-').map(str::len).eq([4, 2, 2]) && day.chars().all(|c| c == '-' || c.is_ascii_digit());
+    if is_date { day.to_owned() } else { String::new() }
 }
 
 fn cargo_tree(arguments: &[&str]) -> BTreeSet<(String, String)> {
@@ -247,6 +343,23 @@ mod tests {
     #[test]
     fn finds_two_versions_of_a_crate() {
         assert_eq!(duplicates(&parse_tree("a v1\nb v1\na v2\na v1 (*)\n")), BTreeSet::from(["a"]));
+    }
+
+    #[test]
+    fn reads_the_first_table_below_a_heading() {
+        let page = "| x |\n|---|\n| 0 |\n\n## H\n\ntext\n\n| a | b |\n|---|---|\n| `c` 1 | d |\n| e |  |\n\n| f |\n";
+        assert_eq!(table(page, "## H"), [["`c` 1", "d"], ["e", ""]]);
+    }
+
+    #[test]
+    fn refuses_an_advisory_that_is_ignored_for_ever_or_by_nobody() {
+        let entry = |reason: &str| format!("\nignore = [\n    {{ id = \"R-1\", reason = \"{reason}\" }},\n]\n");
+        assert_eq!(loose_ignores(&entry("x; owner: ray-ipc; until: 2027-05-31")), [""; 0]);
+        for reason in
+            ["x", "x; owner: ray-ipc", "x; owner: nobody; until: 2027-05-31", "x; owner: ray-ipc; until: later"]
+        {
+            assert_eq!(loose_ignores(&entry(reason)).len(), 1, "{reason}");
+        }
     }
 
     #[test]

@@ -12,6 +12,10 @@ const COMMANDS: [&str; 2] = ["cargo demo", "cargo test --workspace"];
 
 /// Starts the list in docs/security.md whose every line names the tests that show it.
 const HOLDS: &str = "## What holds";
+/// Starts the table there whose every row does.
+const THREATS: &str = "## Threat model";
+/// The rows that it has at least: one for each attack in the scope of what is built.
+const THREATS_MIN: usize = 60;
 
 #[test]
 fn the_changelog_has_the_workspace_version() {
@@ -45,6 +49,25 @@ fn readme_and_ci_agree_on_the_commands() {
 fn every_promise_of_the_security_page_names_a_test_that_exists() {
     let tests: BTreeSet<String> = rust_files().iter().flat_map(|file| test_functions(&file.text)).collect();
     report("promises without a test", &unproven(&read("docs/security.md"), &tests));
+}
+
+#[test]
+fn every_threat_names_a_test_that_exists() {
+    let tests: BTreeSet<String> = rust_files().iter().flat_map(|file| test_functions(&file.text)).collect();
+    let page = read("docs/security.md");
+    let rows = threats(&page);
+    assert!(rows.len() >= THREATS_MIN, "the table of threats has {} rows, fewer than {THREATS_MIN}", rows.len());
+    report("threats without a test", &rows.iter().flat_map(|row| unproven_item(row, &tests)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_rule_on_the_helpers_page_names_tests_that_exist() {
+    let tests: BTreeSet<String> = rust_files().iter().flat_map(|file| test_functions(&file.text)).collect();
+    let page = read("docs/helper-policy.md");
+    let named: BTreeSet<&str> = page.split('`').skip(1).step_by(2).filter(|name| is_test_name(name)).collect();
+    assert!(named.len() > 40, "the rule sees {} names", named.len());
+    let missing = named.iter().filter(|name| !tests.contains(**name)).map(|name| format!("no such test: {name}"));
+    report("tests that docs/helper-policy.md names", &missing.collect::<Vec<_>>());
 }
 
 fn has_version(changelog: &str, version: &str) -> bool {
@@ -101,15 +124,22 @@ fn unproven(page: &str, tests: &BTreeSet<String>) -> Vec<String> {
     if items.is_empty() {
         return vec![format!("the section `{HOLDS}` has no list")];
     }
-    let mut found = Vec::new();
-    for item in items {
-        let names: Vec<&str> = item.split('`').skip(1).step_by(2).filter(|name| is_test_name(name)).collect();
-        if names.is_empty() {
-            found.push(format!("names no test: {item}"));
-        }
-        found.extend(names.iter().filter(|name| !tests.contains(**name)).map(|name| format!("no such test: {name}")));
+    items.iter().flat_map(|item| unproven_item(item, tests)).collect()
+}
+
+fn unproven_item(item: &str, tests: &BTreeSet<String>) -> Vec<String> {
+    let names: Vec<&str> = item.split('`').skip(1).step_by(2).filter(|name| is_test_name(name)).collect();
+    if names.is_empty() {
+        return vec![format!("names no test: {item}")];
     }
-    found
+    names.iter().filter(|name| !tests.contains(**name)).map(|name| format!("no such test: {name}")).collect()
+}
+
+/// The rows of the table of threats, without its head.
+fn threats(page: &str) -> Vec<&str> {
+    let Some((_, section)) = page.split_once(THREATS) else { return Vec::new() };
+    let section = section.split("\n## ").next().unwrap_or_default();
+    section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")).collect()
 }
 
 /// Tests are sentences: three words or more in snake case.
@@ -167,6 +197,16 @@ mod tests {
         assert_eq!(unproven(page, &tests), ["no such test: refuses_no_thing", "names no test: Three.\n"]);
         assert_eq!(unproven("# S\n", &tests).len(), 1);
         assert_eq!(unproven("## What holds\n\nnothing\n", &tests).len(), 1);
+    }
+
+    #[test]
+    fn refuses_a_threat_without_a_test() {
+        let tests = BTreeSet::from(["refuses_a_thing".to_owned()]);
+        let page = "## Threat model\n\n| | attack | tests |\n|---|---|---|\n| A1 | x | `refuses_a_thing` |\n| A2 | y | soon |\n\n## Else\n\n| B |\n";
+        let rows = threats(page);
+        assert_eq!(rows.len(), 2);
+        let found: Vec<String> = rows.iter().flat_map(|row| unproven_item(row, &tests)).collect();
+        assert_eq!(found, ["names no test: | A2 | y | soon |"]);
     }
 
     #[test]

@@ -5,11 +5,15 @@
 // A helper that panics here is a failed test, which is what it is for.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod control;
 mod deps;
+mod distro;
 mod docs;
 mod hygiene;
 mod layers;
 mod licence;
+mod packages;
 mod rust;
+mod size;
 mod units;
 mod workspace;

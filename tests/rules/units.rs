@@ -1,4 +1,4 @@
-//! What the packaging must say: hardening of the two units, users, directories, and samples that agree with the code.
+//! What the units must say, each line with its reason; users, directories, and samples that agree with the code.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,10 +7,11 @@ use std::{
 
 use ray_ipc::{control, helper};
 
-use crate::workspace::{read, report};
+use crate::workspace::{files, read, report};
 
 const HELPER_UNIT: &str = "packaging/systemd/rayfish-helper.service";
 const ENGINE_UNIT: &str = "packaging/systemd/rayfish-engine.service";
+const TARGET: &str = "packaging/systemd/rayfish.target";
 const SYSUSERS: &str = "packaging/sysusers.d/rayfish.conf";
 const TMPFILES: &str = "packaging/tmpfiles.d/rayfish.conf";
 const ENGINE_USER: &str = "rayfish";
@@ -19,10 +20,15 @@ const ENGINE_USER: &str = "rayfish";
 type Rule = (&'static str, &'static str, &'static str);
 
 /// Lines of both units.
-const BOTH: [Rule; 31] = [
-    ("Type", "exec", "there is no readiness notification, and a program that cannot start is seen"),
+const BOTH: [Rule; 34] = [
+    ("PartOf", "rayfish.target", "stopping and restarting the one name does so to both"),
+    ("Type", "notify", "the unit is up when the program says so, not when it was started"),
+    ("NotifyAccess", "main", "nobody else speaks for the unit or fills its descriptor store"),
+    ("Restart", "always", "a crash heals"),
+    ("RestartSec", "500ms", "well within the grace time that the device has without its engine"),
     ("NoNewPrivileges", "yes", "nothing below gains what the program gave up"),
     ("AmbientCapabilities", "", "no capability survives an exec"),
+    ("RuntimeDirectoryMode", "0755", "every user may ask the engine, whose socket lies below both"),
     ("DevicePolicy", "closed", "devices are named one by one"),
     ("ProtectSystem", "strict", "the file system is read-only but for the unit's own directories"),
     ("ProtectHome", "yes", "no business in anybody's home"),
@@ -36,6 +42,11 @@ const BOTH: [Rule; 31] = [
     ("ProtectKernelModules", "yes", "loads no module by itself"),
     ("ProtectKernelTunables", "yes", "writes no sysctl"),
     ("ProtectKernelLogs", "yes", "reads no kernel log"),
+    (
+        "InaccessiblePaths",
+        "-/run/dbus -/run/systemd/private -/run/systemd/io.systemd.Login",
+        "asks no service of the host for anything; Landlock learnt to say so with Linux 7.1 only",
+    ),
     ("RestrictNamespaces", "yes", "makes no namespace, where capabilities would come back"),
     ("RestrictRealtime", "yes", "cannot starve the host"),
     ("RestrictSUIDSGID", "yes", "leaves no set-id file behind"),
@@ -47,13 +58,24 @@ const BOTH: [Rule; 31] = [
     ("SystemCallArchitectures", "native", "no second system call table"),
     ("SystemCallFilter", "@system-service", "an allow-list"),
     ("SystemCallFilter", "~@privileged @resources", "less what root would need"),
-    ("SystemCallErrorNumber", "EPERM", "a refused call is an error that can be logged"),
-    ("LimitCORE", "0", "no key in a core file"),
-    ("Restart", "always", "a crash heals"),
-    ("WantedBy", "multi-user.target", "can be enabled"),
+    (
+        "SystemCallFilter",
+        "seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+        "the program confines itself further; without these it would run with less and only warn",
+    ),
 ];
 
-const HELPER_ONLY: [Rule; 8] = [
+/// Lines of both units that bound what a failure costs.
+const BOUNDS: [Rule; 2] = [
+    ("SystemCallErrorNumber", "EPERM", "a refused call is an error that can be logged"),
+    ("LimitCORE", "0", "no key in a core file"),
+];
+
+const HELPER_ONLY: [Rule; 14] = [
+    ("ExecStart", "/usr/libexec/rayfish/ray-helper", "the helper"),
+    ("ExecStopPost", "/usr/libexec/rayfish/ray-helper --undo", "a helper that was killed could not undo by itself"),
+    ("RestartKillSignal", "SIGUSR1", "a restart lets go of the device without undoing it"),
+    ("FileDescriptorStoreMax", "16", "the queues of a device and what belongs to them, held over a restart"),
     ("CapabilityBoundingSet", "CAP_NET_ADMIN", "device, addresses, routes and rules need this one and no other"),
     ("SupplementaryGroups", ENGINE_USER, "gives the socket to the engine's group without CAP_CHOWN"),
     ("DeviceAllow", "/dev/net/tun rw", "the one device it opens"),
@@ -62,30 +84,38 @@ const HELPER_ONLY: [Rule; 8] = [
     ("SystemCallFilter", "@chown capset", "the socket's group; giving up what is left of its rights"),
     ("RuntimeDirectory", "rayfish", "the socket's directory belongs to root"),
     ("RuntimeDirectoryPreserve", "yes", "the engine's directory lies inside and outlives a helper restart"),
+    ("MemoryMax", "64M", "a program this small that needs more is out of order"),
+    ("TasksMax", "8", "it has one thread"),
 ];
 
-const ENGINE_ONLY: [Rule; 9] = [
+const ENGINE_ONLY: [Rule; 14] = [
+    ("ExecStart", "/usr/libexec/rayfish/ray-engine", "the engine"),
+    ("TimeoutStartSec", "infinity", "ready means a bindable address, which may have to wait for the helper"),
+    ("WatchdogSec", "30", "an engine that hangs is as good as dead, and is made so"),
     ("User", ENGINE_USER, "a stable uid, which the helper checks"),
     ("Group", ENGINE_USER, "the group that the helper's socket admits"),
     ("CapabilityBoundingSet", "", "the process that parses the network has no capability and can get none"),
     ("PrivateDevices", "yes", "its only device is the descriptor that the helper passes"),
     ("RestrictAddressFamilies", "AF_UNIX AF_INET AF_INET6 AF_NETLINK", "control, underlay, link changes"),
     ("FileDescriptorStoreMax", "0", "nothing is parked with the service manager"),
+    ("RuntimeDirectory", "rayfish/engine", "the control socket's directory is the engine's"),
     ("StateDirectory", "rayfish", "the one place that it writes"),
     ("StateDirectoryMode", "0700", "keys are in there"),
     ("MemoryMax", "1G", "a leak ends in a restart, not in a starved host"),
+    ("TasksMax", "512", "a worker thread per core, a thread per queue and the blocking pool"),
 ];
 
 /// Lines that would break the design, with any value but `no`.
-const FORBIDDEN: [(&str, &str); 4] = [
-    ("PrivateUsers", "SO_PEERCRED would report every local user as nobody, and operators could not be told apart"),
+const FORBIDDEN: [(&str, &str); 5] = [
+    ("PrivateUsers", "SO_PEERCRED would report every local user as nobody, and their levels could not be told apart"),
     ("DynamicUser", "the helper trusts one stable uid"),
     ("PrivateNetwork", "the device must appear on the host"),
     ("Sockets", "each program makes its own socket"),
+    ("WantedBy", "the target is what is enabled; one program alone is no use"),
 ];
 
 /// Keys of helper.toml with the value that stands in for an absent one.
-const HELPER_KEYS: [(&str, &str); 9] = [
+const HELPER_KEYS: [(&str, &str); 10] = [
     ("engine_user", "\"rayfish\""),
     ("interface", "\"ray0\""),
     ("prefix_v4", "\"100.64.0.0/10\""),
@@ -95,21 +125,35 @@ const HELPER_KEYS: [(&str, &str); 9] = [
     ("queues_max", "8"),
     ("routes_max", "1024"),
     ("grace_s", "30"),
+    ("keep", "\"\""),
 ];
 
-const ENGINE_KEYS: [&str; 9] =
-    ["relays", "discovery", "external_addrs", "bind_port", "operators", "mtu", "queues", "offload", "ipv6_only"];
+const ENGINE_KEYS: [&str; 11] = [
+    "relays",
+    "discovery",
+    "external_addrs",
+    "bind_port",
+    "readers",
+    "users",
+    "admins",
+    "mtu",
+    "queues",
+    "offload",
+    "ipv6_only",
+];
 
 #[test]
 fn the_helper_unit_is_hardened() {
     let unit = read(HELPER_UNIT);
-    report(HELPER_UNIT, &[missing(&unit, &BOTH), missing(&unit, &HELPER_ONLY), harmful(&unit)].concat());
+    let rules = [BOTH.as_slice(), &BOUNDS, &HELPER_ONLY].concat();
+    report(HELPER_UNIT, &[missing(&unit, &rules), unexplained(&unit, &rules), harmful(&unit)].concat());
 }
 
 #[test]
 fn the_engine_unit_is_hardened() {
     let unit = read(ENGINE_UNIT);
-    report(ENGINE_UNIT, &[missing(&unit, &BOTH), missing(&unit, &ENGINE_ONLY), harmful(&unit)].concat());
+    let rules = [BOTH.as_slice(), &BOUNDS, &ENGINE_ONLY].concat();
+    report(ENGINE_UNIT, &[missing(&unit, &rules), unexplained(&unit, &rules), harmful(&unit)].concat());
 }
 
 #[test]
@@ -120,9 +164,21 @@ fn the_engine_unit_has_no_device_and_no_capability() {
 }
 
 #[test]
-fn units_start_their_own_program() {
-    assert_eq!(parse_unit(&read(HELPER_UNIT))["ExecStart"], ["/usr/libexec/rayfish/ray-helper"]);
-    assert_eq!(parse_unit(&read(ENGINE_UNIT))["ExecStart"], ["/usr/libexec/rayfish/ray-engine"]);
+fn the_target_brings_both_programs_and_does_not_hold_up_the_boot() {
+    let unit = parse_unit(&read(TARGET));
+    assert_eq!(unit["Wants"], ["rayfish-helper.service rayfish-engine.service"]);
+    assert_eq!(unit["WantedBy"], ["multi-user.target"]);
+    // With them, the target would wait for an engine that may wait for long.
+    assert_eq!(unit["DefaultDependencies"], ["no"]);
+    assert_eq!(unit.get("After"), None);
+}
+
+#[test]
+fn no_socket_unit_is_shipped() {
+    let units = files().into_iter().filter(|file| file.path.starts_with("packaging/systemd/"));
+    let sockets: Vec<String> = units.map(|file| file.path).filter(|path| path.ends_with(".socket")).collect();
+    // The directory and mode of a socket are part of what the programs check, also where there is no systemd.
+    report("socket units", &sockets);
 }
 
 #[test]
@@ -132,8 +188,6 @@ fn directories_agree_with_the_socket_paths_in_the_code() {
     let engine_directory = directory(control::SOCKET_PATH);
     assert_eq!(format!("/run/{}", helper_unit["RuntimeDirectory"][0]), helper_directory);
     assert_eq!(format!("/run/{}", engine_unit["RuntimeDirectory"][0]), engine_directory);
-    assert_eq!(helper_unit["RuntimeDirectoryMode"], ["0755"], "the engine's socket lies below");
-    assert_eq!(engine_unit["RuntimeDirectoryMode"], ["0755"], "any user may ask the engine");
     let lines = lines(&read(TMPFILES));
     assert!(lines.contains(&format!("d {helper_directory} 0755 root root -")), "{lines:?}");
     assert!(lines.contains(&format!("d {engine_directory} 0755 {ENGINE_USER} {ENGINE_USER} -")), "{lines:?}");
@@ -170,6 +224,14 @@ fn missing(unit: &str, rules: &[Rule]) -> Vec<String> {
     let has = |key: &str, value: &str| unit.get(key).is_some_and(|values| values.iter().any(|found| found == value));
     let absent = rules.iter().filter(|(key, value, _)| !has(key, value));
     absent.map(|(key, value, why)| format!("no line {key}={value}: {why}")).collect()
+}
+
+/// Settings of the service that no rule names.
+fn unexplained(unit: &str, rules: &[Rule]) -> Vec<String> {
+    let (_, service) = unit.split_once("[Service]\n").expect("a service");
+    let lines = lines(service.split("\n[").next().unwrap_or_default());
+    let known = |line: &String| rules.iter().any(|(key, value, _)| *line == format!("{key}={value}"));
+    lines.into_iter().filter(|line| !known(line)).map(|line| format!("{line}: no rule says why")).collect()
 }
 
 fn harmful(unit: &str) -> Vec<String> {
@@ -226,11 +288,19 @@ mod tests {
     #[test]
     fn refuses_a_unit_without_a_hardening_line() {
         let unit = read(HELPER_UNIT);
-        for (key, value, _) in BOTH.iter().chain(&HELPER_ONLY) {
+        let rules = [BOTH.as_slice(), &BOUNDS, &HELPER_ONLY].concat();
+        for (key, value, _) in &rules {
             let line = format!("{key}={value}");
             let without = unit.lines().filter(|found| *found != line).collect::<Vec<_>>().join("\n");
-            assert_eq!(missing(&without, &[BOTH.as_slice(), &HELPER_ONLY].concat()).len(), 1, "{line}");
+            assert_eq!(missing(&without, &rules).len(), 1, "{line}");
         }
+    }
+
+    #[test]
+    fn refuses_a_line_that_no_rule_explains() {
+        let rules = [("User", "a", "why"), ("Group", "b", "why")];
+        let unit = "[Unit]\nAfter=x\n[Service]\n# Group=c\nUser=a\nGroup=c\nNice=1\n\n[Install]\nAlias=y\n";
+        assert_eq!(unexplained(unit, &rules), ["Group=c: no rule says why", "Nice=1: no rule says why"]);
     }
 
     #[test]

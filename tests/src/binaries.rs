@@ -49,7 +49,7 @@ pub fn directory() -> io::Result<PathBuf> {
 fn is_stale(program: &Path, package: &str) -> bool {
     let Ok(built) = fs::metadata(program).and_then(|metadata| metadata.modified()) else { return true };
     let workspace = workspace();
-    [package, "ray-ipc"]
+    [package, "ray-ipc", "ray-ipc/confine"]
         .map(|member| if member == "ray-tests" { "tests" } else { member })
         .iter()
         .any(|member| is_newer(&workspace.join(member).join("src"), built).unwrap_or(false))

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 mod confirm;
 pub(crate) mod create;
 pub(crate) mod deny;
+pub(crate) mod doctor;
 pub(crate) mod down;
 mod duration;
 pub(crate) mod ephemeral;
@@ -26,6 +27,7 @@ pub(crate) mod requests;
 pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod version;
+pub(crate) mod whoami;
 
 use std::{
     path::PathBuf,
@@ -94,6 +96,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<u8, Stop> {
         Verb::Status(status) => status.run(context)?,
         Verb::Ping(ping) => return ping.run(context),
         Verb::Log(log) => log.run(context)?,
+        Verb::Doctor(doctor) => return doctor.run(context),
         Verb::Invite(invite) => invite.run(context)?,
         Verb::Requests(requests) => requests.run(context)?,
         Verb::Accept(accept) => accept.run(context)?,
@@ -108,6 +111,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<u8, Stop> {
         Verb::Leave(leave) => leave.run(context)?,
         Verb::Nuke(nuke) => nuke.run(context)?,
         Verb::Version(version) => version.run(context)?,
+        Verb::Whoami(whoami) => whoami.run(context)?,
         Verb::Completions(completions) => completions.run(context)?,
     }
     Ok(0)

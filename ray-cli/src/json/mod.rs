@@ -1,5 +1,6 @@
 //! Answers as JSON values with a versioned schema, one file a noun. Within a version keys are only ever added.
 
+pub(crate) mod doctor;
 pub(crate) mod firewall;
 pub(crate) mod group;
 pub(crate) mod invite;
@@ -7,7 +8,9 @@ pub(crate) mod log;
 pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod ping;
+pub(crate) mod sandbox;
 pub(crate) mod status;
+pub(crate) mod whoami;
 
 use ray_ipc::control::{EngineInfo, NetworkMode, PathState, TunStatus, UpReply, VERSION};
 use serde_json::{Value, json};

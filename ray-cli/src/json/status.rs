@@ -1,7 +1,8 @@
 //! The whole status in one object.
 
 use ray_ipc::control::{
-    HelperState, MemberState, MemberStatus, NetworkStatus, PublicationStatus, Standing, StatusReply, WaitingReply,
+    ConfinementStatus, HelperState, MemberState, MemberStatus, NetworkStatus, PublicationStatus, Standing, StatusReply,
+    WaitingReply,
 };
 use serde_json::{Map, Value, json};
 
@@ -15,7 +16,7 @@ pub(crate) fn status(status: &StatusReply) -> Value {
     json!({
         "schema": "ray.status/1", "ok": true, "up": is_up(status), "wanted_up": status.wanted_up,
         "engine": engine(&status.engine), "helper": helper(&status.helper), "tun": status.tun.as_ref().map(tun),
-        "underlay": status.underlay, "networks": networks, "waiting": waiting, "drops": drops,
+        "underlay": status.underlay, "confinement": confinement(&status.confinement), "networks": networks, "waiting": waiting, "drops": drops,
         "warnings": status.warnings,
     })
 }
@@ -31,6 +32,10 @@ fn helper(state: &HelperState) -> Value {
         HelperState::Idle => json!({"state": "idle", "reason": null}),
         HelperState::Missing { reason } => json!({"state": "missing", "reason": reason}),
     }
+}
+
+fn confinement(confinement: &ConfinementStatus) -> Value {
+    json!({"landlock_abi": confinement.landlock_abi, "missing": confinement.missing})
 }
 
 fn waiting(waiting: &WaitingReply) -> Value {

@@ -1,6 +1,7 @@
 //! Answers as text: pure functions, one file a noun. Everything from elsewhere goes through `escape`.
 
 pub(crate) mod device;
+pub(crate) mod doctor;
 pub(crate) mod engine;
 pub(crate) mod firewall;
 pub(crate) mod flow;
@@ -13,9 +14,11 @@ pub(crate) mod member;
 pub(crate) mod network;
 pub(crate) mod ping;
 pub(crate) mod qr;
+pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod suggestion;
 mod table;
+pub(crate) mod whoami;
 
 use ray_ipc::control::{NetworkMode, PathState};
 

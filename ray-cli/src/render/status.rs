@@ -75,6 +75,9 @@ fn warnings(status: &StatusReply) -> Vec<String> {
     if let HelperState::Missing { reason } = &status.helper {
         warnings.push(format!("no helper: {} → systemctl start rayfish-helper", escape(reason)));
     }
+    if let Some(missing) = status.confinement.missing.first() {
+        warnings.push(format!("the engine is not fully confined: {} → ray doctor", escape(missing)));
+    }
     if !status.wanted_up {
         warnings.push("no packets flow → ray up".to_owned());
     }

@@ -8,14 +8,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use ray_ipc::cred::PeerCred;
+use ray_ipc::control::Level;
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Actor, Operators, session};
+use super::{Access, Caller, session};
 use crate::service::Service;
 
-/// Callers at once. Status watchers and scripts stay far below.
-const CALLERS_MAX: usize = 128;
+/// Callers of one level at once. Status watchers and scripts stay far below. Each level has places of its own, so that those
+/// who may do less never shut out those who may do more: one person can have the uids of a whole range.
+const CALLERS_PER_LEVEL_MAX: usize = 128;
 /// Callers of one uid, so that no user shuts the others out.
 const CALLERS_PER_UID_MAX: usize = 32;
 
@@ -79,12 +80,12 @@ impl Listener {
     }
 
     /// Serves callers for ever.
-    pub async fn serve(&self, service: Service, operators: Operators) {
-        let operators = Arc::new(operators);
+    pub async fn serve(&self, service: Service, access: Access) {
+        let access = Arc::new(access);
         let callers = Arc::new(Callers::default());
         loop {
             match self.socket.accept().await {
-                Ok((stream, _)) => admit(stream, &callers, &service, &operators),
+                Ok((stream, _)) => admit(stream, &callers, &service, &access),
                 Err(error) => {
                     // Out of descriptors, most likely: callers end and give some back.
                     tracing::warn!(%error, "accepting a caller");
@@ -103,55 +104,58 @@ impl Drop for Listener {
     }
 }
 
-fn admit(stream: UnixStream, callers: &Arc<Callers>, service: &Service, operators: &Arc<Operators>) {
-    let caller = match PeerCred::of(&stream) {
+fn admit(stream: UnixStream, callers: &Arc<Callers>, service: &Service, access: &Arc<Access>) {
+    let caller = match Caller::of(&stream) {
         Ok(caller) => caller,
         Err(error) => return tracing::warn!(%error, "asking the kernel who called"),
     };
-    let Some(seat) = Callers::seat(callers, caller.uid, operators.actor(caller)) else {
-        return tracing::warn!(uid = caller.uid, "turning a caller away: too many at once");
+    let uid = caller.uid;
+    let Some(seat) = Callers::seat(callers, uid, access.judge(&caller).level) else {
+        return tracing::debug!(uid, "turning a caller away: too many at once");
     };
-    let (service, operators) = (service.clone(), operators.clone());
+    let (service, access) = (service.clone(), access.clone());
     tokio::spawn(async move {
         let _seat = seat;
-        if let Err(error) = session::run(stream, &service, &operators).await {
-            tracing::debug!(%error, uid = caller.uid, "a caller's session ended");
+        if let Err(error) = session::run(stream, &caller, &service, &access).await {
+            tracing::debug!(%error, uid, "a caller's session ended");
         }
     });
 }
 
+/// Who is being served.
 #[derive(Debug, Default)]
 struct Callers {
-    by_uid: Mutex<HashMap<u32, usize>>,
+    taken: Mutex<HashMap<(Level, u32), usize>>,
 }
 
 #[derive(Debug)]
 struct Seat {
     callers: Arc<Callers>,
-    uid: u32,
+    place: (Level, u32),
 }
 
 impl Callers {
-    fn seat(callers: &Arc<Self>, uid: u32, actor: Actor) -> Option<Seat> {
-        let mut by_uid = callers.by_uid.lock().ok()?;
-        let total: usize = by_uid.values().sum();
-        let mine = by_uid.entry(uid).or_default();
-        // Who may change things is never shut out by those who look: one user can have many uids.
-        if actor == Actor::Reader && (total >= CALLERS_MAX || *mine >= CALLERS_PER_UID_MAX) {
+    /// A place for one more caller. Root always gets one: it could take them all anyway.
+    fn seat(callers: &Arc<Self>, uid: u32, level: Level) -> Option<Seat> {
+        let mut taken = callers.taken.lock().ok()?;
+        let of_level: usize = taken.iter().filter(|((other, _), _)| *other == level).map(|(_, count)| count).sum();
+        let place = (level, uid);
+        let mine = taken.get(&place).copied().unwrap_or(0);
+        if uid != 0 && (of_level >= CALLERS_PER_LEVEL_MAX || mine >= CALLERS_PER_UID_MAX) {
             return None;
         }
-        *mine += 1;
-        Some(Seat { callers: callers.clone(), uid })
+        taken.insert(place, mine + 1);
+        Some(Seat { callers: callers.clone(), place })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let Ok(mut by_uid) = self.callers.by_uid.lock() else { return };
-        if let Some(count) = by_uid.get_mut(&self.uid) {
+        let Ok(mut taken) = self.callers.taken.lock() else { return };
+        if let Some(count) = taken.get_mut(&self.place) {
             *count -= 1;
             if *count == 0 {
-                by_uid.remove(&self.uid);
+                taken.remove(&self.place);
             }
         }
     }
@@ -164,20 +168,28 @@ mod tests {
     #[test]
     fn one_user_cannot_shut_the_others_out() {
         let callers = Arc::new(Callers::default());
-        let reader = |uid| Callers::seat(&callers, uid, Actor::Reader);
-        let seats: Vec<_> = (0..CALLERS_PER_UID_MAX + 5).filter_map(|_| reader(1000)).collect();
-        assert_eq!(seats.len(), CALLERS_PER_UID_MAX);
-        assert!(reader(1001).is_some());
-        drop(seats);
-        assert!(reader(1000).is_some());
+        for level in Level::ALL {
+            let seat = |uid| Callers::seat(&callers, uid, level);
+            let seats: Vec<_> = (0..CALLERS_PER_UID_MAX + 5).filter_map(|_| seat(1000)).collect();
+            assert_eq!(seats.len(), CALLERS_PER_UID_MAX, "{level:?}");
+            assert!(seat(1001).is_some(), "{level:?}");
+            drop(seats);
+            assert!(seat(1000).is_some(), "{level:?}");
+        }
+        assert!(callers.taken.lock().unwrap().is_empty(), "a caller that has gone leaves nothing behind");
     }
 
     #[test]
-    fn many_readers_do_not_shut_out_who_may_change_things() {
+    fn many_callers_do_not_shut_out_who_may_do_more_and_never_root() {
         let callers = Arc::new(Callers::default());
-        let seats: Vec<_> = (1000..3000).filter_map(|uid| Callers::seat(&callers, uid, Actor::Reader)).collect();
-        assert_eq!(seats.len(), CALLERS_MAX);
-        assert!(Callers::seat(&callers, 1, Actor::Operator).is_some());
-        assert!(Callers::seat(&callers, 0, Actor::Root).is_some());
+        let mut seats = Vec::new();
+        for level in Level::ALL {
+            let uids = 1000..3000;
+            let taken: Vec<_> = uids.filter_map(|uid| Callers::seat(&callers, uid, level)).collect();
+            assert_eq!(taken.len(), CALLERS_PER_LEVEL_MAX, "{level:?} finds its own places");
+            seats.push(taken);
+        }
+        let root: Vec<_> = (0..100).filter_map(|_| Callers::seat(&callers, 0, Level::Admin)).collect();
+        assert_eq!(root.len(), 100);
     }
 }

@@ -1,11 +1,12 @@
 //! One caller: hello, then requests one after the other, each judged by the kernel's word on the caller.
+//!
+//! That word is about the moment of the connect and cannot change, so it is asked once.
 
 use std::{fmt, io, time::Duration};
 
 use ray_ipc::{
     codec::CodecError,
     control::{self, ClientHello, FirewallRequest, LENGTH_PREFIX, Message, Reply, Request, ServerHello},
-    cred::PeerCred,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,7 +14,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Operators, auth};
+use super::{
+    Access, Caller,
+    check::{check, whoami},
+};
 use crate::service::Service;
 
 /// A caller that says nothing for so long is let go.
@@ -41,7 +45,12 @@ impl fmt::Display for SessionError {
     }
 }
 
-pub(super) async fn run(mut stream: UnixStream, service: &Service, operators: &Operators) -> Result<(), SessionError> {
+pub(super) async fn run(
+    mut stream: UnixStream,
+    caller: &Caller,
+    service: &Service,
+    access: &Access,
+) -> Result<(), SessionError> {
     let Some(ClientHello { version }) = receive(&mut stream).await? else { return Ok(()) };
     let hello = ServerHello { version: control::VERSION, engine_release: env!("CARGO_PKG_VERSION").to_owned() };
     send(&mut stream, &hello).await?;
@@ -49,9 +58,12 @@ pub(super) async fn run(mut stream: UnixStream, service: &Service, operators: &O
         return Ok(());
     }
     while let Some(request) = receive::<Request>(&mut stream).await? {
-        let caller = PeerCred::of(&stream).map_err(|errno| SessionError::Io(errno.into()))?;
-        if let Err(refusal) = auth::check(operators.actor(caller), caller, &request) {
+        if let Err(refusal) = check(access, caller, &request) {
             send(&mut stream, &Reply::Error(refusal)).await?;
+            continue;
+        }
+        if request == Request::Whoami {
+            send(&mut stream, &Reply::Whoami(Box::new(whoami(access, caller)))).await?;
             continue;
         }
         // Nothing may happen for hours, and only a word to the caller would show that it is gone.

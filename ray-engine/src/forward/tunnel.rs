@@ -26,7 +26,7 @@ use ray_ipc::helper::{LinkState, Route};
 use super::{Forwarder, egress};
 use crate::{
     config::Config,
-    host::{Client, HostError, OpenedTun, Tun, TunnelControl, TunnelState, TunnelWanted},
+    host::{Client, HostError, OpenedTun, Tun, TunnelControl, TunnelState, TunnelWanted, replace_routes_around},
     ident::{MESH_V4, MESH_V4_PREFIX, MESH_V6, MESH_V6_PREFIX},
     mesh::Mesh,
     store::crash_point,
@@ -183,7 +183,7 @@ impl Keeper {
             Some(_) if unchanged => return Some(up),
             Some(client) => client
                 .set_addresses(wanted.v4, wanted.v6)
-                .and_then(|()| client.replace_routes(routes(wanted)))
+                .and_then(|()| replace_routes_around(client, routes(wanted)))
                 .map(|()| None),
             None => self.hand_back(&up, wanted).map(Some),
         };
@@ -345,7 +345,7 @@ fn assert_wanted(client: &Client, wanted: &TunnelWanted) -> Result<(), HostError
     client.set_addresses(wanted.v4, wanted.v6)?;
     crash_point("tunnel-after-addresses");
     client.set_link(LinkState::Up)?;
-    client.replace_routes(routes(wanted))?;
+    replace_routes_around(client, routes(wanted))?;
     crash_point("tunnel-after-routes");
     Ok(())
 }

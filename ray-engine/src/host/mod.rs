@@ -1,5 +1,6 @@
 //! What the engine asks of the host through the helper. Layer 4; its world is the helper's socket.
 
+mod around;
 mod client;
 mod tunnel;
 
@@ -8,6 +9,7 @@ use std::{fmt, io};
 use ray_ipc::{codec::CodecError, fd::RecvError, helper::Refusal};
 
 pub use self::{
+    around::replace_routes_around,
     client::{Client, OpenedTun},
     tunnel::{Tun, TunnelControl, TunnelState, TunnelWanted},
 };

@@ -34,12 +34,8 @@ pub(super) struct Duties {
     rotation_since: Option<Instant>,
     /// Entries of the ledger when it was last looked at.
     looked_at: usize,
-    /// Whoever had a seat then.
-    seated: BTreeSet<PeerId>,
-    /// The epoch then.
-    epoch: Option<EntryId>,
-    /// A seat was lost since the epoch began. One that is lost by the fold alone leaves no entry to find.
-    unseated: bool,
+    /// The epoch then, and who had a seat when it began.
+    epoch: Option<(EntryId, BTreeSet<PeerId>)>,
     idle: BTreeMap<PeerId, Duration>,
     counted_at: Option<Instant>,
     saved_at: Option<Instant>,
@@ -52,9 +48,7 @@ impl Duties {
             checkpoint_since: None,
             rotation_since: None,
             looked_at: 0,
-            seated: BTreeSet::new(),
             epoch: None,
-            unseated: false,
             idle: idle.collect(),
             counted_at: None,
             saved_at: None,
@@ -77,16 +71,13 @@ impl Network {
         let unconfirmed = ledger.unanchored_by_others(me) > 0 || ledger.unanchored() > OWN_UNCONFIRMED_MAX;
         since(&mut self.duties.checkpoint_since, unconfirmed, now);
 
-        let seated: BTreeSet<PeerId> = ledger.roster().members().map(|member| member.peer).collect();
-        self.duties.unseated |= self.duties.seated.iter().any(|peer| !seated.contains(peer));
-        self.duties.seated = seated;
         let epoch = ledger.roster().epoch.as_ref().map(|epoch| epoch.id);
-        if epoch != self.duties.epoch {
-            (self.duties.epoch, self.duties.unseated) = (epoch, false);
+        if epoch != self.duties.epoch.as_ref().map(|(id, _)| *id) {
+            self.duties.epoch = epoch.map(|id| (id, ledger.members_before(&id)));
         }
-        let stale = match &ledger.roster().epoch {
+        let stale = match &self.duties.epoch {
             None => true,
-            Some(epoch) => self.duties.unseated || knows_too_much(ledger, &epoch.id),
+            Some((epoch, members)) => is_known_outside(ledger, epoch, members),
         };
         since(&mut self.duties.rotation_since, stale, now);
     }
@@ -226,34 +217,11 @@ fn since(slot: &mut Option<Instant>, holds: bool, now: Instant) {
     *slot = if holds { slot.or(Some(now)) } else { None };
 }
 
-/// Whether somebody who is no member any more may know the epoch's key: it went after the epoch began, or so that
-/// whoever began the epoch did not know.
-fn knows_too_much(ledger: &Ledger, epoch: &EntryId) -> bool {
-    let mut gone: BTreeSet<EntryId> = ledger
-        .entries()
-        .filter(|entry| {
-            let target = match entry.action() {
-                Action::Leave => entry.author(),
-                Action::Remove { member } => *member,
-                _ => return false,
-            };
-            !ledger.roster().is_member(&target)
-        })
-        .map(|entry| entry.id())
-        .collect();
-    // The epoch's past, as far as it takes to find all of them in it.
-    let (mut seen, mut next) = (BTreeSet::from([*epoch]), vec![*epoch]);
-    while let Some(id) = next.pop()
-        && !gone.is_empty()
-    {
-        gone.remove(&id);
-        for parent in ledger.get(&id).map_or(&[][..], |entry| entry.parents()) {
-            if seen.insert(*parent) {
-                next.push(*parent);
-            }
-        }
-    }
-    !gone.is_empty()
+/// Whether somebody who is no member may know the epoch's key: one that had a seat when it began, or got one since.
+fn is_known_outside(ledger: &Ledger, epoch: &EntryId, members: &BTreeSet<PeerId>) -> bool {
+    let roster = ledger.roster();
+    members.iter().any(|peer| !roster.is_member(peer))
+        || ledger.seated_beside(epoch).any(|peer| !roster.is_member(&peer))
 }
 
 /// The time that each of the watched was not seen, after `passed` more of it.
@@ -272,7 +240,7 @@ mod tests {
     use super::*;
     use crate::{
         ident::UnixTime,
-        ledger::{SigningKey, VerifiedEntry},
+        ledger::{Invite, SigningKey, VerifiedEntry},
     };
 
     #[test]
@@ -281,11 +249,11 @@ mod tests {
         let mut ledger = found(&alice);
         say(&mut ledger, &alice, Action::Admit { member: id(&bob), hostname: "bob".parse().unwrap() });
         let epoch = say(&mut ledger, &alice, Action::RotateEpoch { commitment: [1; 32] });
-        assert!(!knows_too_much(&ledger, &epoch.id()));
+        assert!(!is_stale(&ledger, &epoch));
         say(&mut ledger, &alice, Action::Remove { member: id(&bob) });
-        assert!(knows_too_much(&ledger, &epoch.id()));
+        assert!(is_stale(&ledger, &epoch));
         let epoch = say(&mut ledger, &alice, Action::RotateEpoch { commitment: [2; 32] });
-        assert!(!knows_too_much(&ledger, &epoch.id()));
+        assert!(!is_stale(&ledger, &epoch));
     }
 
     #[test]
@@ -296,7 +264,7 @@ mod tests {
         let leave = ledger.author(&bob, Action::Leave, NOW).unwrap();
         let epoch = say(&mut ledger, &alice, Action::RotateEpoch { commitment: [1; 32] });
         ledger.insert(leave);
-        assert!(knows_too_much(&ledger, &epoch.id()));
+        assert!(is_stale(&ledger, &epoch));
     }
 
     #[test]
@@ -308,7 +276,26 @@ mod tests {
         let epoch = say(&mut ledger, &alice, Action::RotateEpoch { commitment: [1; 32] });
         say(&mut ledger, &bob, Action::Leave);
         say(&mut ledger, &alice, admit);
-        assert!(!knows_too_much(&ledger, &epoch.id()));
+        assert!(!is_stale(&ledger, &epoch));
+    }
+
+    #[test]
+    fn a_seat_that_is_lost_when_two_halves_meet_makes_the_epoch_stale_also_after_a_restart() {
+        let (alice, bob) = (key(1), key(2));
+        let mut ledger = found(&alice);
+        say(&mut ledger, &alice, Action::Admit { member: id(&bob), hostname: "bob".parse().unwrap() });
+        let invite = Invite { room: ledger.room(), secret: [7; 32], seats: vec![id(&alice)] };
+        let expires = UnixTime(NOW.0 + 3600);
+        say(&mut ledger, &alice, Action::MintInvite { invite: invite.key(), uses: 1, expires, hostname: None });
+        let epoch = say(&mut ledger, &alice, Action::RotateEpoch { commitment: [1; 32] });
+        let mut far = ledger.clone();
+        say(&mut ledger, &alice, redeem(&invite, &key(3), "nas"));
+        assert!(!is_stale(&ledger, &epoch));
+        let theirs = say(&mut far, &bob, redeem(&invite, &key(4), "pi"));
+        ledger.insert(theirs);
+        assert!(is_stale(&ledger, &epoch), "two had the seat, one has it");
+        let epoch = say(&mut ledger, &alice, Action::RotateEpoch { commitment: [2; 32] });
+        assert!(!is_stale(&ledger, &epoch), "once is enough");
     }
 
     #[test]
@@ -321,6 +308,16 @@ mod tests {
         let idle = count(&idle, &watched, |peer| *peer == bob, five);
         assert_eq!(idle, BTreeMap::from([(nas, five * 2)]));
         assert!(count(&idle, &BTreeSet::new(), |_| false, five).is_empty(), "no member any more");
+    }
+
+    fn redeem(invite: &Invite, joiner: &SigningKey, hostname: &str) -> Action {
+        let (joiner, hostname) = (id(joiner), hostname.parse().unwrap());
+        let proof = invite.redeem(&joiner, &hostname, None);
+        Action::Redeem { invite: invite.key(), joiner, hostname, after: None, proof }
+    }
+
+    fn is_stale(ledger: &Ledger, epoch: &VerifiedEntry) -> bool {
+        is_known_outside(ledger, &epoch.id(), &ledger.members_before(&epoch.id()))
     }
 
     const NOW: UnixTime = UnixTime(1_000_000);

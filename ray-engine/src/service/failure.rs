@@ -56,6 +56,11 @@ pub(super) fn author(network: &str, error: &AuthorError) -> ErrorReply {
     refused(format!("network {network}: {error}{cause}"), hint)
 }
 
+/// Who asks is known at the control socket, which answers this itself.
+pub(super) fn who_asks() -> ErrorReply {
+    fail(ErrorCode::Other, "telling who asks: only the control socket knows", "")
+}
+
 /// This node is no member of a network that it still holds.
 pub(super) fn no_member(network: &NetworkName, reason: &str) -> ErrorReply {
     refused(

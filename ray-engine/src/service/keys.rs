@@ -11,7 +11,7 @@ use super::{Core, Network, Result, failure};
 use crate::{
     ident::{PeerId, RoomId},
     ledger::{
-        Action, EntryId, SigningKey, VerifiedEntry,
+        Action, EntryId, Ledger, SigningKey, VerifiedEntry,
         epoch::{self, EpochKey},
     },
     mesh::{
@@ -79,8 +79,11 @@ impl Keys {
         self.barren.get(peer).is_none_or(|at| now.saturating_duration_since(*at) >= AGAIN)
     }
 
-    fn add_epoch(&mut self, store: &Store, room: RoomId, id: EntryId, key: EpochKey) -> Result<(), StoreError> {
+    /// Adds the key of an epoch, in the place of those whose epochs never came about.
+    fn add_epoch(&mut self, store: &Store, ledger: &Ledger, id: EntryId, key: EpochKey) -> Result<(), StoreError> {
+        let room = ledger.room();
         let mut epochs = self.epochs.clone();
+        epochs.retain(|(known, _)| ledger.contains(known));
         epochs.push((id, key));
         let surplus = epochs.len().saturating_sub(KEPT_MAX);
         epochs.drain(..surplus);
@@ -90,8 +93,11 @@ impl Keys {
         Ok(())
     }
 
-    fn add_network(&mut self, store: &Store, room: RoomId, key: SigningKey) -> Result<(), StoreError> {
+    /// Adds a network key. The one in force is never given up for others.
+    fn add_network(&mut self, store: &Store, ledger: &Ledger, key: SigningKey) -> Result<(), StoreError> {
+        let (room, in_force) = (ledger.room(), ledger.roster().discovery);
         let mut network = self.network.clone();
+        network.sort_by_key(|known| known.verifying_key().to_bytes() != in_force);
         network.insert(0, key);
         network.truncate(NETWORK_KEYS_MAX);
         let bare: Vec<_> = network.iter().map(SigningKey::to_bytes).collect();
@@ -165,7 +171,7 @@ impl Core {
         let store = self.store.clone();
         let network = self.network_mut(room).ok_or_else(gone)?;
         // Before the entry counts: an epoch whose key nobody has could publish nothing.
-        network.keys.add_epoch(&store, room, entry.id(), key).map_err(|error| failure::store(&error))?;
+        network.keys.add_epoch(&store, &network.ledger, entry.id(), key).map_err(|error| failure::store(&error))?;
         self.enact(room, entry)
     }
 
@@ -175,7 +181,7 @@ impl Core {
         let entry = self.sign(room, Action::Rekey { discovery: key.verifying_key().to_bytes() })?;
         let store = self.store.clone();
         let network = self.network_mut(room).ok_or_else(gone)?;
-        network.keys.add_network(&store, room, key).map_err(|error| failure::store(&error))?;
+        network.keys.add_network(&store, &network.ledger, key).map_err(|error| failure::store(&error))?;
         self.enact(room, entry)
     }
 
@@ -291,13 +297,13 @@ impl Core {
             let key = answer.wrapped.as_ref().and_then(|wrapped| epoch::unwrap(&room, &id, &own, wrapped));
             let Some(key) = key.filter(|key| network.commitment(&id) == Some(key.commitment())) else { continue };
             if network.keys.epoch(&id).is_none() {
-                stored = stored.and(network.keys.add_epoch(&store, room, id, key));
+                stored = stored.and(network.keys.add_epoch(&store, &network.ledger, id, key));
             }
         }
         let discovery = network.ledger.roster().discovery;
         let key = network_key.and_then(|wrapped| epoch::unwrap_network_key(&room, &discovery, &own, wrapped));
         if let Some(key) = key.filter(|_| network.keys.network(&discovery).is_none()) {
-            stored = stored.and(network.keys.add_network(&store, room, key));
+            stored = stored.and(network.keys.add_network(&store, &network.ledger, key));
         }
         if let Err(error) = stored {
             tracing::error!(%error, network = %network.name(), "storing keys");
@@ -312,4 +318,38 @@ impl Core {
 
 fn gone() -> ray_ipc::control::ErrorReply {
     failure::not_found("the network is gone", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ident::UnixTime, store::Beginning};
+
+    #[test]
+    fn attempts_that_failed_push_no_key_out() {
+        let directory = std::env::temp_dir().join(format!("ray-keys-{}", std::process::id()));
+        let store = Store::open(&directory).unwrap();
+        let (discovery, founder) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let time = UnixTime(1_000_000);
+        let (mut ledger, _) =
+            Ledger::found(&discovery, &founder, "home".parse().unwrap(), "alice".parse().unwrap(), time);
+        let epoch = ledger.author(&founder, Action::RotateEpoch { commitment: [0; 32] }, time).unwrap();
+        ledger.insert(epoch.clone());
+        let room = ledger.room();
+        store.add_network(room, &Beginning { entries: vec![epoch.bytes()], ..Beginning::default() }).unwrap();
+        let mut keys = Keys::load(&store, room).unwrap();
+        keys.add_epoch(&store, &ledger, epoch.id(), EpochKey([0; 32])).unwrap();
+        keys.add_network(&store, &ledger, discovery.clone()).unwrap();
+        for n in 1..=2 * KEPT_MAX {
+            let n = u8::try_from(n).unwrap();
+            keys.add_epoch(&store, &ledger, EntryId([n; 32]), EpochKey([n; 32])).unwrap();
+            keys.add_network(&store, &ledger, SigningKey::from_bytes(&[n + 2; 32])).unwrap();
+        }
+        let kept = Keys::load(&store, room).unwrap();
+        assert!(kept.epoch(&epoch.id()).is_some() && kept.epoch(&EntryId([128; 32])).is_some());
+        assert_eq!(kept.epochs.len(), 2, "the one in force, and the last attempt");
+        assert!(kept.network(&discovery.verifying_key().to_bytes()).is_some());
+        assert_eq!(kept.network.len(), NETWORK_KEYS_MAX);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -45,6 +45,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use ray_confine::engine::Confinement;
 use ray_ipc::control::{ErrorReply, Reply, Request};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -96,6 +97,10 @@ pub struct Parts {
     /// Name to use where the user gives none.
     pub hostname: Hostname,
     pub ipv6_only: bool,
+    /// What root should know about the settings, in words.
+    pub warnings: Vec<String>,
+    /// What the kernel holds this process to.
+    pub confinement: Confinement,
     pub mesh: Mesh,
     pub events: mpsc::Receiver<MeshEvent>,
     pub announcer: Announcer,
@@ -191,6 +196,9 @@ struct Core {
     me: PeerId,
     hostname: Hostname,
     ipv6_only: bool,
+    /// What root should know about the settings, in words.
+    warnings: Vec<String>,
+    confinement: Confinement,
     mesh: Mesh,
     events: mpsc::Receiver<MeshEvent>,
     announcer: Announcer,
@@ -239,6 +247,8 @@ impl Core {
             store: parts.store,
             hostname: parts.hostname,
             ipv6_only: parts.ipv6_only,
+            warnings: parts.warnings,
+            confinement: parts.confinement,
             mesh: parts.mesh,
             events: parts.events,
             announcer: parts.announcer,
@@ -390,6 +400,7 @@ impl Core {
             Request::SetMode(request) => self.set_mode(&request).map(Reply::Mode),
             Request::Status => Ok(Reply::Status(Box::new(self.status()))),
             Request::Version => Ok(Reply::Version(self.engine_info())),
+            Request::Whoami => Err(failure::who_asks()),
         };
         answer::send(&answer, reply.unwrap_or_else(Reply::Error)).await;
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use data_encoding::HEXLOWER;
 use nix::unistd::Uid;
 use ray_ipc::control::{
-    DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState, PublicationStatus,
-    Standing, StatusReply, WaitingReply,
+    ConfinementStatus, DropCount, EngineInfo, HelperState, MemberState, MemberStatus, NetworkStatus, PathState,
+    PublicationStatus, Standing, StatusReply, WaitingReply,
 };
 
 use super::{Core, Network, PublicationState, Waiting, mode::shown, tunnel::tun_status};
@@ -45,6 +45,7 @@ impl Core {
         };
         let mut warnings: Vec<String> =
             self.conflicts.iter().chain(self.notices.iter().map(|(_, words)| words)).cloned().collect();
+        warnings.extend(self.warnings.iter().cloned());
         if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }
@@ -57,6 +58,10 @@ impl Core {
             wanted_up: self.wanted_up,
             tun,
             underlay: self.mesh.bound_sockets().iter().map(ToString::to_string).collect(),
+            confinement: ConfinementStatus {
+                landlock_abi: self.confinement.landlock_abi,
+                missing: self.confinement.missing().into_iter().map(str::to_owned).collect(),
+            },
             waiting: self.waiting().into_iter().map(waiting_reply).collect(),
             networks: self.networks.iter().map(|network| self.network_status(network)).collect(),
             drops: drops.map(|(reason, packets)| DropCount { reason: reason.to_owned(), packets }).collect(),

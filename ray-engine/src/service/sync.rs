@@ -142,13 +142,18 @@ impl Core {
         }
     }
 
-    /// Hands a peer that is about to be cut off what ended the sharing: nobody would answer it any more.
+    /// Hands a peer that is about to be cut off what ended the sharing: nobody would answer it any more. A peer that was
+    /// put out gets the way to that and nothing else.
     fn bid_farewell(&self, room: RoomId, peer: &PeerId) {
         let Some(network) = self.network(room) else { return };
         let (Some(heads), Some(link)) = (network.linked.get(peer), self.mesh.links().get(peer)) else { return };
-        let missing = network.ledger.missing(heads);
-        let last = missing.len().saturating_sub(FAREWELL_MAX);
-        let entries: Vec<Vec<u8>> = missing.iter().skip(last).map(|entry| entry.bytes().to_vec()).collect();
+        let ledger = &network.ledger;
+        let told = match ledger.exit(peer) {
+            Some(exit) => ledger.leading_to(&exit.id(), heads),
+            None => ledger.missing(heads),
+        };
+        let surplus = told.len().saturating_sub(FAREWELL_MAX);
+        let entries: Vec<Vec<u8>> = told.iter().skip(surplus).map(|entry| entry.bytes().to_vec()).collect();
         if !entries.is_empty() {
             link.say(LinkMessage::Entries { room: room.0, entries, more: false });
         }

@@ -290,6 +290,11 @@ fn listing(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
     entries.map(|entry| entry.map(|e| e.path()).map_err(|e| StoreError::io("listing", dir, e))).collect()
 }
 
+/// Makes the state directory where it does not exist yet.
+pub fn make_dir(root: &Path) -> Result<(), StoreError> {
+    make_private_dir(root)
+}
+
 fn make_private_dir(path: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| StoreError::io("making", path, e))
 }

@@ -140,6 +140,8 @@ pub(super) fn adopt(
         addresses: address::held_by(netlink, state.ifindex)?,
     };
     device.assert_settings()?;
+    // What is kept may have changed since the predecessor began.
+    rule::keep_reachable(netlink, engine.uid, &config.keep)?;
     Ok(device)
 }
 
@@ -221,6 +223,7 @@ fn furnish(
     link::forbid_link_local(netlink, device.ifindex)?;
     link::set_mtu(netlink, device.ifindex, spec.mtu())?;
     rule::install(netlink, engine.uid, &prefixes(config))?;
+    rule::keep_reachable(netlink, engine.uid, &config.keep)?;
     crash_point("create-after-rules");
     Ok(())
 }

@@ -158,19 +158,19 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
 
 fn parse_pairs(text: &str) -> Result<Vec<Pair<'_>>, ConfigError> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let fault = |key: &str, problem| ConfigError { line: index + 1, key: key.into(), problem };
+        let fault = |key: &str, problem| ConfigError { line: number, key: key.into(), problem };
         let (key, value) = line.split_once('=').ok_or_else(|| fault(line, Problem::NotAPair))?;
         let key = key.trim();
         if pairs.iter().any(|earlier| earlier.key == key) {
             return Err(fault(key, Problem::GivenTwice));
         }
         let value = parse_value(value.trim()).ok_or_else(|| fault(key, Problem::NotAValue))?;
-        pairs.push(Pair { line: index + 1, key, value });
+        pairs.push(Pair { line: number, key, value });
     }
     Ok(pairs)
 }
@@ -272,6 +272,9 @@ fn prefix_inside(value: &Value<'_>, mesh: Prefix, len_max: u8) -> Option<Prefix>
 fn keep(value: &Value<'_>) -> Result<Vec<IpAddr>, Problem> {
     let Value::Text(text) = value else { return Err(Problem::Keep) };
     let parse = |word: &str| word.trim().parse().ok().filter(|address| is_mesh(*address)).ok_or(Problem::Keep);
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
     let addresses: Vec<IpAddr> = text.split(',').map(parse).collect::<Result<_, _>>()?;
     if addresses.len() <= KEEP_MAX { Ok(addresses) } else { Err(Problem::Keep) }
 }

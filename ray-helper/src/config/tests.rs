@@ -59,6 +59,30 @@ fn refuses_interface_names_outside_the_pattern() {
 }
 
 #[test]
+fn accepts_no_mutation_of_an_interface_name_but_other_digits() {
+    for name in ["ray0", "ray12", "ray999"] {
+        for at in 0..=name.len() {
+            for byte in 0..=u8::MAX {
+                let mut replaced = name.as_bytes().to_vec();
+                let mut longer = replaced.clone();
+                longer.insert(at, byte);
+                if let Some(place) = replaced.get_mut(at) {
+                    *place = byte;
+                }
+                for mutation in [replaced, longer] {
+                    // Bytes that are no text do not get as far as here.
+                    let Ok(text) = String::from_utf8(mutation) else { continue };
+                    let digits =
+                        text.strip_prefix("ray").map(|rest| (rest.len(), rest.bytes().all(|b| b.is_ascii_digit())));
+                    let fits = matches!(digits, Some((1..=3, true)));
+                    assert_eq!(interface(&Value::Text(&text)).is_ok(), fits, "{text:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn refuses_prefixes_that_leave_the_mesh() {
     for prefix in ["0.0.0.0/0", "100.0.0.0/8", "10.0.0.0/8", "100.64.0.1/10", "100.64.0.0/31", "200::/7", "all"] {
         assert_eq!(with_user(&format!("prefix_v4 = \"{prefix}\"")), Problem::PrefixV4, "{prefix}");
@@ -90,7 +114,7 @@ fn refuses_numbers_outside_their_range() {
 #[test]
 fn refuses_to_keep_what_is_no_mesh_address() {
     let nine = ["100.64.0.9"; 9].join(",");
-    for value in ["", ",", "10.0.0.1", "100.64.0.9,", "100.64.0.9;100.64.0.8", "100.64.0.0/10", "fe80::1", &nine] {
+    for value in [" ", ",", "10.0.0.1", "100.64.0.9,", "100.64.0.9;100.64.0.8", "100.64.0.0/10", "fe80::1", &nine] {
         assert_eq!(with_user(&format!("keep = \"{value}\"")), Problem::Keep, "{value}");
     }
     assert_eq!(with_user("keep = 1"), Problem::Keep);

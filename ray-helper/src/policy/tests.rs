@@ -37,7 +37,7 @@ fn refuses_addresses_outside_the_mesh_prefixes() {
 
 #[test]
 fn refuses_addresses_that_no_node_may_hold() {
-    for v4 in ["100.64.0.0", "100.127.255.255", "100.100.100.53", "100.100.100.100"] {
+    for v4 in ["100.64.0.0", "100.127.255.255", "100.100.100.53", "100.100.100.100", "100.100.100.200"] {
         assert_eq!(addresses(Some(v4), V6), Err(Refusal::Address), "{v4}");
     }
     for v6 in ["200::", "200::53", "3ff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
@@ -99,10 +99,125 @@ fn permits_what_a_mesh_needs() {
 }
 
 #[test]
+fn permits_no_route_at_any_length_around_any_border_but_those_inside() {
+    let mut permitted = 0;
+    for border in borders() {
+        for length in 0..=u8::MAX {
+            let asked = Route { destination: border, prefix: length };
+            let bits = if border.is_ipv4() { 32 } else { 128 };
+            let (first, last) = span(border, length.min(bits));
+            let network = length <= bits && first == number(border);
+            let inside = mesh_span(border.is_ipv4());
+            let expected = match (network, first >= inside.0 && last <= inside.1) {
+                (false, _) => Err(Refusal::RouteMalformed),
+                (true, false) => Err(Refusal::RouteOutsideMesh),
+                (true, true) => Ok(()),
+            };
+            let judged = judge(&policy(""), HelperRequest::ReplaceRoutes { routes: vec![asked] });
+            assert_eq!(judged.map(drop), expected, "{border}/{length}");
+            permitted += usize::from(expected.is_ok());
+        }
+    }
+    assert!(permitted > 100, "{permitted} of them are inside");
+}
+
+#[test]
+fn permits_no_address_around_any_border_but_those_inside() {
+    let reserved = ["100.64.0.0", "100.127.255.255", "100.100.100.53", "100.100.100.100", "100.100.100.200"];
+    let reserved6 = ["200::", "200::53", "3ff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"];
+    let reserved: Vec<IpAddr> = reserved.iter().chain(&reserved6).map(|text| text.parse().unwrap()).collect();
+    for border in borders().into_iter().chain(reserved.clone()) {
+        let inside = mesh_span(border.is_ipv4());
+        let holdable = (inside.0..=inside.1).contains(&number(border)) && !reserved.contains(&border);
+        let judged = match border {
+            IpAddr::V4(v4) => {
+                let v6 = V6.parse().unwrap();
+                judge(&policy(""), HelperRequest::SetAddresses { v4: Some(v4), v6 })
+            }
+            IpAddr::V6(v6) => judge(&policy(""), HelperRequest::SetAddresses { v4: None, v6 }),
+        };
+        let expected = if holdable { Ok(()) } else { Err(Refusal::Address) };
+        assert_eq!(judged.map(drop), expected, "{border}");
+    }
+}
+
+#[test]
+fn no_route_takes_an_address_that_the_host_reaches_elsewhere() {
+    let kept: [IpAddr; 2] = ["100.100.2.136".parse().unwrap(), "300::1".parse().unwrap()];
+    let config = policy("keep = \"100.100.2.136, 300::1\"");
+    for address in kept {
+        let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
+        let shortest: u8 = if address.is_ipv4() { 10 } else { 7 };
+        for length in shortest..=bits {
+            let (first, last) = span(address, length);
+            let taking = Route { destination: back(first, address.is_ipv4()), prefix: length };
+            let refused = Err(Refusal::RouteTaken { address });
+            let judged = |config: &Config| judge(config, HelperRequest::ReplaceRoutes { routes: vec![taking] });
+            assert_eq!(judged(&config).map(drop), refused, "{taking:?}");
+            // By what the host reaches at the moment, the same.
+            let Ok(Op::ReplaceRoutes(routes)) = judged(&policy("")) else { panic!("{taking:?}") };
+            assert_eq!(judge_against_host(&routes, &kept), refused, "{taking:?}");
+            assert_eq!(judge_against_host(&routes, &[]), Ok(()));
+            // Its sibling of the same length is free.
+            if length > shortest {
+                let sibling = number(back(first, address.is_ipv4())) ^ (last - first + 1);
+                let beside = Route { destination: back(sibling, address.is_ipv4()), prefix: length };
+                let judged = judge(&config, HelperRequest::ReplaceRoutes { routes: vec![beside] });
+                assert!(judged.is_ok(), "{beside:?}: {judged:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn another_version_does_not_agree() {
     let greeting = |version| judge(&policy(""), HelperRequest::Hello { version });
     assert_eq!(greeting(VERSION), Ok(Op::Greet(Greeting::new(true))));
     assert_eq!(greeting(VERSION + 1), Ok(Op::Greet(Greeting::new(false))));
+}
+
+/// The first and last of both mesh prefixes and of every length inside them, and their neighbours.
+fn borders() -> BTreeSet<IpAddr> {
+    let mut borders = BTreeSet::new();
+    for is_v4 in [true, false] {
+        let (first, last) = mesh_span(is_v4);
+        let end = if is_v4 { u128::from(u32::MAX) } else { u128::MAX };
+        let mut add = |value: u128| {
+            for near in [value.wrapping_sub(1), value, value.wrapping_add(1)] {
+                borders.insert(back(near & end, is_v4));
+            }
+        };
+        for value in [0, first, last, end] {
+            add(value);
+            for bit in 0..if is_v4 { 32 } else { 128 } {
+                add(value ^ (1 << bit));
+            }
+        }
+    }
+    borders
+}
+
+/// Both mesh prefixes as numbers, written out.
+fn mesh_span(is_v4: bool) -> (u128, u128) {
+    if is_v4 { (0x6440_0000, 0x647f_ffff) } else { (0x0200 << 112, (0x0400 << 112) - 1) }
+}
+
+/// The first and last address of the network of `length` bits around `address`.
+fn span(address: IpAddr, length: u8) -> (u128, u128) {
+    let host_bits = if address.is_ipv4() { 32 } else { 128 } - u32::from(length);
+    let hosts = if host_bits == 128 { u128::MAX } else { (1 << host_bits) - 1 };
+    (number(address) & !hosts, number(address) | hosts)
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u32::from(v4).into(),
+        IpAddr::V6(v6) => v6.into(),
+    }
+}
+
+fn back(number: u128, is_v4: bool) -> IpAddr {
+    if is_v4 { Ipv4Addr::from(u32::try_from(number).unwrap()).into() } else { Ipv6Addr::from(number).into() }
 }
 
 fn open(queues: u8, mtu: u16) -> Result<Op, Refusal> {

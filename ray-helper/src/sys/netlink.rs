@@ -107,7 +107,9 @@ impl Netlink {
                 interrupted |= message.header.flags & NLM_F_DUMP_INTR != 0;
                 match message.payload {
                     NetlinkPayload::InnerMessage(answer) => answers.push(answer),
-                    NetlinkPayload::Done(done) if done.code < 0 => return Err(Errno::from_raw(-done.code)),
+                    NetlinkPayload::Done(done) if done.code < 0 => {
+                        return Err(Errno::from_raw(done.code.saturating_neg()));
+                    }
                     NetlinkPayload::Done(_) if interrupted => return Err(Errno::EINTR),
                     NetlinkPayload::Done(_) => return Ok(answers),
                     NetlinkPayload::Error(error) => match error.raw_code() {

@@ -1,7 +1,7 @@
 //! What the helper inherits and does not want.
 
 use std::{
-    env, io,
+    io,
     os::fd::{FromRawFd, OwnedFd, RawFd},
 };
 
@@ -29,12 +29,4 @@ pub fn take_inherited(listed: u32) -> io::Result<Vec<OwnedFd>> {
         }
     }
     Ok(taken)
-}
-
-/// Empties the environment, so that no library call can be steered by it.
-pub fn clear_environment() {
-    for (name, _) in env::vars_os() {
-        // SAFETY: the helper has one thread, so nobody reads the environment meanwhile.
-        unsafe { env::remove_var(name) };
-    }
 }

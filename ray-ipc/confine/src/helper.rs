@@ -1,24 +1,54 @@
 //! The helper's confinement: one capability, one device node, few system calls, and fewer once it serves.
 
-use caps::{CapSet, Capability};
+use std::{path::Path, sync::OnceLock};
 
-use crate::ConfineError;
+use nix::{
+    sys::stat::{Mode, umask},
+    unistd::chdir,
+};
+
+use crate::{
+    ConfineError, capability,
+    filter::{self, Violation},
+    inspect, policy, process, ruleset, sys,
+};
+
+/// Three standard streams, two sockets, signals, netlink, eight queues, what one hostile message can carry, and as
+/// many again.
+const OPEN_FILES_MAX: u64 = 64;
+
+/// What a violation does, as asked for in the environment before that is emptied.
+static VIOLATION: OnceLock<Violation> = OnceLock::new();
 
 /// Checks that the process holds the one capability it needs.
 pub fn require_net_admin() -> Result<(), ConfineError> {
-    match caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_ADMIN) {
-        Ok(true) => Ok(()),
-        _ => Err(ConfineError::NotNetAdmin),
-    }
+    capability::require_net_admin()
 }
 
 /// Confines the process for its start: everything but the stricter filter. To be called when the socket has its group,
-/// which takes capabilities that are given up here.
-pub fn confine() -> Result<(), ConfineError> {
-    Ok(())
+/// which takes capabilities that are given up here, and lies in `socket_dir`. Returns the version of the kernel's Landlock,
+/// or `None` where files are protected by their owners and modes only.
+pub fn confine(socket_dir: &Path) -> Result<Option<u8>, ConfineError> {
+    let violation = *VIOLATION.get_or_init(filter::violation);
+    chdir("/").map_err(process::step("changing the working directory to /"))?;
+    umask(Mode::from_bits_truncate(0o077));
+    sys::clear_environment();
+    process::limit(OPEN_FILES_MAX)?;
+    capability::cut()?;
+    process::seal()?;
+    process::refuse_executable_memory()?;
+    let landlock_abi = ruleset::restrict(socket_dir)?;
+    filter::enforce(policy::HELPER_START, violation)?;
+    Ok(landlock_abi)
+}
+
+/// Reads back what the kernel shows of the process, and refuses to go on where something is missing. To be called between
+/// [`confine`] and [`before_serving`].
+pub fn check() -> Result<(), ConfineError> {
+    inspect::check()
 }
 
 /// Adds the filter that holds while it serves. Nothing that only the start needs is possible any more.
 pub fn before_serving() -> Result<(), ConfineError> {
-    Ok(())
+    filter::enforce(policy::HELPER, *VIOLATION.get_or_init(|| Violation::Kill))
 }

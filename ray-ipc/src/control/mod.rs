@@ -3,13 +3,17 @@
 //! A connection starts with [`ClientHello`] and [`ServerHello`]; when the versions differ the client says so and stops.
 //! Then each [`Request`] is answered by [`Reply`] messages, of which the last is *final* ([`Reply::is_final`]). A frame
 //! is a little-endian `u32` length and that many bytes of bincode; the length is checked before anything is allocated.
+//!
+//! No request names a file: the engine opens nothing that a caller points at. What a command takes out of a file, the
+//! command line opens with the caller's own rights.
 
+mod access;
 mod error;
 mod firewall;
 mod reply;
 mod request;
 
-pub use self::{error::*, firewall::*, reply::*, request::*};
+pub use self::{access::*, error::*, firewall::*, reply::*, request::*};
 
 use bincode::{Decode, Encode};
 
@@ -21,7 +25,7 @@ use crate::{
 /// Version of this protocol.
 pub const VERSION: u16 = 1;
 /// Where the engine listens. The directory belongs to the engine's user; anybody may connect, and the engine judges
-/// each request by the caller's uid.
+/// each request by the caller's user and groups.
 pub const SOCKET_PATH: &str = "/run/rayfish/engine/ray.sock";
 /// Bytes of a frame's length prefix.
 pub const LENGTH_PREFIX: usize = 4;

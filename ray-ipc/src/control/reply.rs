@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 
 use super::{
     DroppedFlow, ErrorReply, FirewallReply, FirewallTestReply, GroupsReply, NetworkMode, SuggestionStatus,
-    SuggestionsReply,
+    SuggestionsReply, WhoamiReply,
 };
 
 /// One message of an answer.
@@ -58,6 +58,7 @@ pub enum Reply {
     Dropped(Box<DroppedFlow>),
     DroppedDone,
     Groups(GroupsReply),
+    Whoami(Box<WhoamiReply>),
 }
 
 impl Reply {
@@ -269,6 +270,7 @@ pub struct StatusReply {
     pub tun: Option<TunStatus>,
     /// UDP addresses that the engine is bound to.
     pub underlay: Vec<String>,
+    pub confinement: ConfinementStatus,
     pub networks: Vec<NetworkStatus>,
     /// Packets dropped since start, by reason; reasons that never occurred are left out.
     pub drops: Vec<DropCount>,
@@ -276,6 +278,15 @@ pub struct StatusReply {
     pub waiting: Vec<WaitingReply>,
     /// Things a user should know, in plain words.
     pub warnings: Vec<String>,
+}
+
+/// What the kernel holds the engine to, besides its system calls.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct ConfinementStatus {
+    /// Version of the Landlock interface whose rules are in force; absent = the kernel has none of it.
+    pub landlock_abi: Option<u8>,
+    /// What the engine asked for and the kernel does not do, a clause each.
+    pub missing: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

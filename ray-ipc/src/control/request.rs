@@ -52,6 +52,8 @@ pub enum Request {
     SetMode(SetModeRequest),
     Firewall(FirewallRequest),
     Group(GroupRequest),
+    /// What the caller may do, and why.
+    Whoami,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

@@ -287,6 +287,10 @@ pub(super) enum Tool {
         #[arg(long, default_value = "sim")]
         prefix: String,
     },
+    /// Connect to the control socket, become another user, and show what the engine says of both connections
+    CallerTurn { socket: PathBuf, uid: u32 },
+    /// Call at the control socket again and again, and read no answer
+    CallerCrowd { socket: PathBuf },
     /// The host's processes and their rights, from /proc
     Ps {
         #[arg(long)]

@@ -13,8 +13,8 @@ use crate::{
     lab::LabError,
     live_helper::NetState,
     tool::{
-        ToolError, blob, bulk, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, stranger, stream,
-        swarm, udp,
+        ToolError, blob, bulk, caller, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, stranger,
+        stream, swarm, udp,
     },
 };
 
@@ -108,6 +108,10 @@ pub(super) fn run(tool: Tool) -> u8 {
         }
         Tool::Swarm { code, count, prefix } => {
             shown(swarm::run(&code, count, &prefix), |report| print_json(report).map(|()| 0))
+        }
+        Tool::CallerTurn { socket, uid } => shown(caller::turn(&socket, uid), |told| print_json(told).map(|()| 0)),
+        Tool::CallerCrowd { socket } => {
+            shown(caller::crowd(&socket, |count| drop(print(&count.to_string()))), |()| Ok(0))
         }
         Tool::Ps { json } => shown(ps::list(), |list| {
             if json {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    mem::ManuallyDrop,
     net::Shutdown,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
@@ -10,7 +11,14 @@ use std::{
     path::Path,
 };
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::{
+    libc,
+    sys::{
+        socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket},
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::{ForkResult, fork},
+};
 use ray_ipc::{
     fd::{self, RecvError},
     helper::{self, HelperReply, HelperRequest, LinkState, Route, TunOpened, VERSION},
@@ -43,6 +51,29 @@ impl Client {
             become_user(uid, gid);
             Self::connect(path)
         })
+    }
+
+    /// A connection that a process of `uid` and `gid` made, gave away and died.
+    pub fn outliving(path: &Path, uid: u32, gid: u32) -> Self {
+        let (near, far) = UnixDatagram::pair().expect("a pair of sockets");
+        // SAFETY: the child makes system calls and a few allocations, for which the C library readies itself at a fork,
+        // and ends without running anything of this process's.
+        match unsafe { fork() }.expect("forking") {
+            ForkResult::Child => {
+                become_user(uid, gid);
+                // Not dropped, which would end the connection.
+                let given = Self::connect(path)
+                    .map(ManuallyDrop::new)
+                    .and_then(|client| fd::send(&far, b"x", &[client.socket.as_fd()]));
+                // SAFETY: ends the process, and nothing else.
+                unsafe { libc::_exit(i32::from(given.is_err())) }
+            }
+            ForkResult::Parent { child } => {
+                assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+            }
+        }
+        let mut received = fd::recv(&near, &mut [0; 8]).expect("the connection");
+        Self { socket: received.fds.pop().expect("a descriptor").into() }
     }
 
     /// Connects with the calling thread's credentials.
@@ -142,11 +173,10 @@ impl Client {
     }
 }
 
-/// Hangs up at once: a process that another test forks at this moment holds a copy of the descriptor until it executes
-/// its program.
+/// Ends the connection also where a process that is being started has inherited a copy.
 impl Drop for Client {
     fn drop(&mut self) {
-        // The helper may have been first.
+        // The helper may have closed it before.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod blob;
 pub mod bulk;
+pub mod caller;
 pub mod capture;
 pub mod dns;
 mod endpoint;

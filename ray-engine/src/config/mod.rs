@@ -1,14 +1,21 @@
 //! The engine's settings as root wrote them: `/etc/rayfish/engine.toml`, read once at start.
 
+mod access;
+mod accounts;
+
 use std::{
     fmt, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use nix::unistd::User;
 use serde::Deserialize;
 
+use self::access::Written;
+pub use self::{
+    access::{AccessLists, ENTRIES_MAX, Entry, Who},
+    accounts::Accounts,
+};
 use crate::ident::is_mesh_address;
 
 pub const CONFIG_PATH: &str = "/etc/rayfish/engine.toml";
@@ -35,8 +42,8 @@ pub struct Config {
     pub external_addrs: Vec<SocketAddr>,
     /// UDP port of the underlay; 0 = any.
     pub bind_port: u16,
-    /// Uids that may change things besides root.
-    pub operators: Vec<u32>,
+    /// Who may do what besides root.
+    pub access: AccessLists,
     pub mtu: u16,
     pub queues: u8,
     pub offload: bool,
@@ -115,23 +122,38 @@ impl std::error::Error for ConfigError {
     }
 }
 
-/// Reads the settings at `path`; a file that does not exist means all defaults.
-pub fn read(path: &Path) -> Result<Config, Unusable> {
-    read_file(path).map_err(|cause| Unusable { path: path.to_owned(), cause })
+impl Config {
+    /// What root should know about these settings, in plain words.
+    pub fn warnings(&self) -> Vec<String> {
+        let unknown = self.access.unknown().map(|(key, entry)| {
+            let (kind, number) = match entry.text.strip_prefix('@') {
+                Some(_) => ("group", "\"@gid\""),
+                None => ("user", "uid"),
+            };
+            let text = &entry.text;
+            format!("`{key}` names {text:?}, which is no local {kind} and so grants nothing; correct it or give its {number}")
+        });
+        unknown.collect()
+    }
 }
 
-fn read_file(path: &Path) -> Result<Config, ConfigError> {
+/// Reads the settings at `path`; a file that does not exist means all defaults.
+pub fn read(path: &Path, accounts: &Accounts) -> Result<Config, Unusable> {
+    read_file(path, accounts).map_err(|cause| Unusable { path: path.to_owned(), cause })
+}
+
+fn read_file(path: &Path, accounts: &Accounts) -> Result<Config, ConfigError> {
     match fs::metadata(path) {
         Ok(meta) if meta.len() > FILE_MAX => return Err(ConfigError::TooLong),
         Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return parse(""),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return parse("", accounts),
         Err(error) => return Err(ConfigError::Read(error)),
     }
-    parse(&fs::read_to_string(path).map_err(ConfigError::Read)?)
+    parse(&fs::read_to_string(path).map_err(ConfigError::Read)?, accounts)
 }
 
 /// Parses and validates the text of a settings file.
-pub fn parse(text: &str) -> Result<Config, ConfigError> {
+pub fn parse(text: &str, accounts: &Accounts) -> Result<Config, ConfigError> {
     let file: File = toml::from_str(text).map_err(ConfigError::Syntax)?;
     if !(MTU_MIN..=MTU_MAX).contains(&file.mtu) {
         return Err(value("mtu", format!("{} is not in {MTU_MIN}..={MTU_MAX}", file.mtu)));
@@ -155,7 +177,11 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
         publication,
         external_addrs: file.external_addrs,
         bind_port: file.bind_port,
-        operators: file.operators.iter().map(uid_of).collect::<Result<_, _>>()?,
+        access: AccessLists {
+            admins: entries("admins", file.admins, accounts)?,
+            users: entries("users", file.users, accounts)?,
+            readers: entries("readers", file.readers, accounts)?,
+        },
         mtu: file.mtu,
         queues: file.queues,
         offload: file.offload,
@@ -173,7 +199,9 @@ struct File {
     dht_bootstrap: Option<Vec<String>>,
     external_addrs: Vec<SocketAddr>,
     bind_port: u16,
-    operators: Vec<Operator>,
+    readers: Vec<Written>,
+    users: Vec<Written>,
+    admins: Vec<Written>,
     mtu: u16,
     queues: u8,
     offload: bool,
@@ -190,20 +218,15 @@ impl Default for File {
             dht_bootstrap: None,
             external_addrs: Vec::new(),
             bind_port: 0,
-            operators: Vec::new(),
+            readers: Written::everybody(),
+            users: Vec::new(),
+            admins: Vec::new(),
             mtu: MTU_MIN,
             queues: 1,
             offload: true,
             ipv6_only: false,
         }
     }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Operator {
-    Uid(u32),
-    Name(String),
 }
 
 fn servers(key: &'static str, list: Option<Vec<String>>) -> Result<Servers, ConfigError> {
@@ -235,15 +258,8 @@ fn dht(used: bool, bootstrap: Option<Vec<String>>) -> Result<Dht, ConfigError> {
     }
 }
 
-fn uid_of(operator: &Operator) -> Result<u32, ConfigError> {
-    match operator {
-        Operator::Uid(uid) => Ok(*uid),
-        Operator::Name(name) => match User::from_name(name) {
-            Ok(Some(user)) => Ok(user.uid.as_raw()),
-            Ok(None) => Err(value("operators", format!("no user {name:?} on this host"))),
-            Err(errno) => Err(value("operators", format!("looking up user {name:?}: {errno}"))),
-        },
-    }
+fn entries(key: &'static str, list: Vec<Written>, accounts: &Accounts) -> Result<Vec<Entry>, ConfigError> {
+    access::entries(list, accounts).map_err(|why| value(key, why))
 }
 
 fn value(key: &'static str, why: String) -> ConfigError {
@@ -254,12 +270,18 @@ fn value(key: &'static str, why: String) -> ConfigError {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        super::parse(text, &Accounts::parse("alice:x:1000:1000::/:/bin/sh\n", "wheel:x:10:alice\n"))
+    }
+
     #[test]
     fn an_empty_file_means_the_defaults() {
         let config = parse("").unwrap();
         assert_eq!(config.relays, Servers::Public);
         assert_eq!((config.mtu, config.queues, config.offload), (1280, 1, true));
-        assert!(config.operators.is_empty());
+        let everybody = [Entry { text: "*".to_owned(), who: Who::Everybody }];
+        assert_eq!(config.access.readers, everybody);
+        assert!(config.access.users.is_empty() && config.access.admins.is_empty());
     }
 
     #[test]
@@ -276,7 +298,13 @@ mod tests {
             "queues = 0",
             "queues = 9",
             "relays = [\"ftp://a\"]",
-            "operators = [\"no-such-user-here\"]",
+            "operators = [\"alice\"]",
+            "admins = \"alice\"",
+            "admins = [true]",
+            "admins = [-1]",
+            "admins = [\"\"]",
+            "users = [\"1000\"]",
+            "readers = [[\"alice\"]]",
             "external_addrs = [\"203.0.113.7\"]",
             "publication = [\"203.0.113.7\"]",
             "dht_bootstrap = [\"203.0.113.7\"]",
@@ -300,7 +328,27 @@ mod tests {
     }
 
     #[test]
-    fn resolves_operators_by_name_and_number() {
-        assert_eq!(parse("operators = [\"root\", 1234]").unwrap().operators, [0, 1234]);
+    fn each_list_is_its_own() {
+        let config = parse("readers = []\nusers = [\"@wheel\"]\nadmins = [\"alice\", 0]").unwrap();
+        let whom = |list: &[Entry]| list.iter().map(|entry| entry.who).collect::<Vec<_>>();
+        assert_eq!(whom(&config.access.readers), []);
+        assert_eq!(whom(&config.access.users), [Who::Group(10)]);
+        assert_eq!(whom(&config.access.admins), [Who::User(1000), Who::User(0)]);
+        assert!(config.warnings().is_empty());
+    }
+
+    #[test]
+    fn a_mistake_in_a_list_is_told_with_its_key_and_entry() {
+        let error = parse("users = [\"a b\"]").unwrap_err().to_string();
+        assert!(error.starts_with("setting `users`: \"a b\" is none of"), "{error}");
+    }
+
+    #[test]
+    fn an_entry_that_names_nobody_is_told_with_its_key() {
+        let config = parse("users = [\"bob\", 1234]\nadmins = [\"@sudo\"]").unwrap();
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert!(warnings[0].starts_with("`users` names \"bob\", which is no local user"), "{warnings:?}");
+        assert!(warnings[1].starts_with("`admins` names \"@sudo\", which is no local group"), "{warnings:?}");
     }
 }

@@ -1,0 +1,90 @@
+//! The helper's Landlock, in the kernel's own terms: the crate that makes the engine's rules would double what the
+//! helper is made of.
+//!
+//! Root without capabilities still owns most of the host's files. The helper needs three places of them.
+
+use std::{fs::File, io, os::unix::fs::OpenOptionsExt, path::Path};
+
+use nix::libc;
+
+use crate::{ConfineError, process::step, sys};
+
+/// Rights to files, as the kernel numbers them.
+mod file {
+    pub(super) const WRITE: u64 = 1 << 1;
+    pub(super) const READ: u64 = 1 << 2;
+    pub(super) const READ_DIR: u64 = 1 << 3;
+    pub(super) const REMOVE: u64 = 1 << 5;
+    pub(super) const IOCTL_DEV: u64 = 1 << 15;
+    /// What each version of the interface knows, the first one first.
+    pub(super) const KNOWN: [u64; 5] = [0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff];
+}
+
+/// From this version on TCP can be refused: binding and connecting.
+const TCP_SINCE: u8 = 4;
+const TCP: u64 = 0b11;
+/// From this version on abstract sockets and signals can be kept from leaving.
+const SCOPES_SINCE: u8 = 6;
+const SCOPES: u64 = 0b11;
+
+/// `struct landlock_ruleset_attr`. A kernel that knows less of it wants zeros there.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Handled {
+    file: u64,
+    net: u64,
+    scoped: u64,
+}
+
+/// Closes all files but the device's, what the helper reads of itself, and, to remove its socket, `socket_dir`. Returns
+/// the version of the interface that the kernel has, or `None` without one.
+pub(crate) fn restrict(socket_dir: &Path) -> Result<Option<u8>, ConfineError> {
+    let Some(abi) = sys::landlock_abi() else { return Ok(None) };
+    let handled = handled(abi);
+    let ruleset = sys::landlock_create(&handled).map_err(step("making rules for files"))?;
+    let rules = [
+        (Path::new("/dev/net/tun"), file::READ | file::WRITE | file::IOCTL_DEV),
+        (Path::new("/proc/self"), file::READ | file::READ_DIR),
+        (socket_dir, file::REMOVE),
+    ];
+    for (path, access) in rules {
+        let opened = match open(path) {
+            // What is not there cannot be opened either.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(|cause| ConfineError::Inspection { what: "a place that it keeps", cause })?,
+        };
+        sys::landlock_allow(&ruleset, &opened, access & handled.file).map_err(step("making a rule for a file"))?;
+    }
+    sys::landlock_restrict(&ruleset).map_err(step("limiting access to files"))?;
+    Ok(Some(abi))
+}
+
+/// Everything that this version can refuse.
+fn handled(abi: u8) -> Handled {
+    let known = usize::from(abi).clamp(1, file::KNOWN.len()) - 1;
+    Handled {
+        file: file::KNOWN.get(known).copied().unwrap_or_default(),
+        net: if abi >= TCP_SINCE { TCP } else { 0 },
+        scoped: if abi >= SCOPES_SINCE { SCOPES } else { 0 },
+    }
+}
+
+/// Only to name it, without reading.
+fn open(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_PATH).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_each_kernel_for_what_it_knows_and_for_all_of_it() {
+        assert_eq!(handled(1), Handled { file: 0x1fff, net: 0, scoped: 0 });
+        assert_eq!(handled(3), Handled { file: 0x7fff, net: 0, scoped: 0 });
+        assert_eq!(handled(4), Handled { file: 0x7fff, net: 3, scoped: 0 });
+        assert_eq!(handled(5), Handled { file: 0xffff, net: 3, scoped: 0 });
+        assert_eq!(handled(6), Handled { file: 0xffff, net: 3, scoped: 3 });
+        assert_eq!(handled(40), handled(6));
+    }
+}
