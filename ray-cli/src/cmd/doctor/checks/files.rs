@@ -42,16 +42,17 @@ fn judge_of_root(what: &str, place: &Path, files: &[File]) -> Verdict {
 }
 
 pub(super) fn runtime(engine: &Engine) -> Result<Verdict, Verdict> {
-    let uid = engine.process()?.uid;
+    // Where anybody could have put the socket, nobody who listens there is asked who the engine is.
+    let uid = engine.process().ok().map(|process| process.uid);
     let look = |path: &Path| File::at(path).map_err(unseen("looking at directories"));
     let shared = look(Path::new(RUNTIME))?;
     let own = engine.socket.parent().map(look).transpose()?.flatten();
     Ok(judge_runtime(shared.as_ref(), own.as_ref(), uid))
 }
 
-/// The directory of both sockets belongs to root; that of the control socket to the engine.
-fn judge_runtime(shared: Option<&File>, own: Option<&File>, engine: u32) -> Verdict {
-    let faults = [shared.and_then(|file| fault(file, 0)), own.and_then(|file| fault(file, engine))];
+/// The directory of both sockets belongs to root; that of the control socket to the engine, whoever that is.
+fn judge_runtime(shared: Option<&File>, own: Option<&File>, engine: Option<u32>) -> Verdict {
+    let faults = [shared.and_then(|file| fault(file, 0)), own.and_then(|file| fault(file, engine.unwrap_or(file.uid)))];
     match faults.into_iter().flatten().next() {
         Some((found, remedy)) => Verdict::failed(found, remedy),
         None => Verdict::ok("nobody else can put a socket where those of helper and engine are"),
@@ -118,10 +119,13 @@ mod tests {
     #[test]
     fn the_directories_of_the_sockets_have_one_owner_each() {
         let (shared, own) = (directory(0, 0o755), directory(977, 0o755));
-        assert_eq!(judge_runtime(Some(&shared), Some(&own), 977).mark, Mark::Ok);
-        assert_eq!(judge_runtime(Some(&directory(0, 0o777)), Some(&own), 977).mark, Mark::Failed);
-        assert_eq!(judge_runtime(Some(&shared), Some(&directory(1000, 0o755)), 977).mark, Mark::Failed);
-        assert_eq!(judge_runtime(Some(&shared), Some(&directory(977, 0o757)), 977).mark, Mark::Failed);
+        assert_eq!(judge_runtime(Some(&shared), Some(&own), Some(977)).mark, Mark::Ok);
+        assert_eq!(judge_runtime(Some(&directory(0, 0o777)), Some(&own), Some(977)).mark, Mark::Failed);
+        assert_eq!(judge_runtime(Some(&shared), Some(&directory(1000, 0o755)), Some(977)).mark, Mark::Failed);
+        assert_eq!(judge_runtime(Some(&shared), Some(&directory(977, 0o757)), Some(977)).mark, Mark::Failed);
+        assert_eq!(judge_runtime(Some(&directory(0, 0o777)), Some(&own), None).mark, Mark::Failed);
+        assert_eq!(judge_runtime(Some(&shared), Some(&directory(977, 0o757)), None).mark, Mark::Failed);
+        assert_eq!(judge_runtime(Some(&shared), Some(&own), None).mark, Mark::Ok);
     }
 
     #[test]
