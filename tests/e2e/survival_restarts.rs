@@ -50,7 +50,7 @@ fn connections_outlive_the_restarts_of_both_processes_and_never_leave_the_tunnel
     println!("{rounds} helper restarts: {} packets, {lost} lost", streamed.0.sent);
     assert_eq!((streamed.0.refused, lost), (0, 0), "{:?}; drops: {}", streamed.1.gaps, status(lab, "n1")["drops"]);
 
-    let (_, counted) = streaming(lab, &at(COUNT), || {
+    let (streamed, counted) = streaming(lab, &at(COUNT), || {
         for round in 0..rounds {
             lab.kill("n2", Process::Engine, Signal::SIGKILL).unwrap();
             assert_eq!(ifindex(lab, "n2"), index, "engine kill {round}");
@@ -63,7 +63,7 @@ fn connections_outlive_the_restarts_of_both_processes_and_never_leave_the_tunnel
     gaps.sort_unstable();
     let median = gaps.get(gaps.len() / 2).copied().unwrap_or_default();
     println!("{rounds} engine kills: gaps in ms {gaps:?}, median {median}, worst {:?}", gaps.last());
-    assert!(!gaps.is_empty(), "no kill was noticed: {counted:?}");
+    assert!(streamed.sent > counted.received, "no kill was noticed: {counted:?}");
 
     assert_eq!(idle.output(PATIENCE).unwrap().code(), 0, "the idle connection was cut");
     let transferred = transfer.output(PATIENCE).unwrap();

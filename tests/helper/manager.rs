@@ -85,16 +85,19 @@ fn refuses_what_is_in_the_store_and_not_its_device() {
     let null = || OwnedFd::from(File::open("/dev/null").unwrap());
     manager.put("queues", null());
     manager.put("socket", null());
-    let mut helper = LiveHelper::start_with(Namespace::new(), "", &manager.launch());
+    let mut helper = LiveHelper::start_with(Namespace::new(), "grace_s = 1", &manager.launch());
     eventually("the store is emptied of queues", || manager.stored() == ["socket"]);
     let client = helper.connect();
     drop(client.bring_up(1));
     helper.kill();
     // One queue of two is not the device.
     manager.put("queues", null());
+    let before = helper.log().len();
     helper.start_again_with(&manager.launch());
     drop(client);
-    assert!(helper.log().contains("the queues that the service manager kept"), "{}", helper.log());
+    let log = helper.log();
+    assert!(log[before..].contains("the queues that the service manager kept"), "{log}");
+    eventually("the grace time of what nobody returns ends", || !helper.state().has_link("ray0"));
 }
 
 #[test]
