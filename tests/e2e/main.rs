@@ -1,6 +1,7 @@
 //! Rayfish end to end: three real processes a host, real TUN devices, namespaces as hosts. Needs root.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
+mod access;
 mod crash;
 mod doctor;
 mod firewall;
@@ -15,7 +16,6 @@ mod governing;
 mod membership;
 mod mesh;
 mod modes;
-mod operators;
 mod privilege;
 mod publication;
 mod readiness;

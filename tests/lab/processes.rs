@@ -1,6 +1,8 @@
 //! The processes of a host: the rights that they start with, and how the lab tells what happens to them.
 
-use ray_tests::lab::{Lab, LabConfig, LabError, Process, Signal};
+use std::time::Duration;
+
+use ray_tests::lab::{Lab, LabConfig, LabError, Process, Signal, wait_until};
 
 use crate::{bare, stdout};
 
@@ -27,6 +29,19 @@ fn the_status_lists_every_host_and_process() {
     for node in &status.nodes {
         assert!(node.link && node.processes.iter().all(|process| process.pid.is_none() && process.ended.is_none()));
     }
+}
+
+#[test]
+#[should_panic(expected = "ended for a forbidden system call (signal 31): n1 helper")]
+fn a_lab_in_which_a_program_broke_its_policy_did_not_go_well() {
+    let lab = bare(1);
+    let start = || lab.start_process("n1", Some(Process::Helper)).unwrap();
+    start();
+    lab.kill("n1", Process::Helper, Signal::SIGSYS).unwrap();
+    let ended = || lab.status().unwrap().nodes.iter().flat_map(|node| &node.processes).any(|p| p.ended.is_some());
+    wait_until(Duration::from_secs(20), "the helper ends", ended).unwrap();
+    // It counts also when the program runs again.
+    start();
 }
 
 #[test]

@@ -133,6 +133,15 @@ pub struct LabStatus {
 
 impl LabStatus {
     pub const SCHEMA: &str = "ray.lab.status/1";
+
+    /// The processes that were ended for a system call that their policy does not have, as `node process`.
+    pub fn violations(&self) -> Vec<String> {
+        let of = |node: &NodeStatus| {
+            let guilty = node.processes.iter().filter(|process| process.violations > 0);
+            guilty.map(|process| format!("{} {}", node.name, process.process.name())).collect::<Vec<_>>()
+        };
+        self.nodes.iter().flat_map(of).collect()
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -152,6 +161,8 @@ pub struct ProcessStatus {
     pub pid: Option<i32>,
     /// How it last ended, in words.
     pub ended: Option<String>,
+    /// How often it was ended for a system call that its policy does not have.
+    pub violations: u32,
 }
 
 /// What the outer supervisor process hands to the inner one, together with the listening socket.

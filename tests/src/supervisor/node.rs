@@ -84,6 +84,7 @@ struct Service {
     process: Process,
     pid: Option<i32>,
     ended: Option<String>,
+    violations: u32,
 }
 
 impl Node {
@@ -107,7 +108,8 @@ impl Node {
             log_tail: log_tail(name, "namespaces"),
         })?;
         let kinds: &[Process] = if name == INFRA { &[Process::Infra] } else { &[Process::Helper, Process::Engine] };
-        let services = kinds.iter().map(|&process| Service { process, pid: None, ended: None }).collect();
+        let services =
+            kinds.iter().map(|&process| Service { process, pid: None, ended: None, violations: 0 }).collect();
         let state = Mutex::new(State { link: true, services });
         Ok(Self { name: name.to_owned(), holder, _holder_stdin: child, env, state })
     }
@@ -214,7 +216,12 @@ impl Node {
         let (v4, v6) = addresses(&self.name).map_or_else(Default::default, |(v4, v6)| (v4.to_string(), v6.to_string()));
         let of = |service: &mut Service| {
             service.notice_end(processes);
-            ProcessStatus { process: service.process, pid: service.pid, ended: service.ended.clone() }
+            ProcessStatus {
+                process: service.process,
+                pid: service.pid,
+                ended: service.ended.clone(),
+                violations: service.violations,
+            }
         };
         NodeStatus { name: self.name.clone(), v4, v6, link, processes: state.services.iter_mut().map(of).collect() }
     }
@@ -292,6 +299,7 @@ impl Service {
     fn record(&mut self, status: i32) {
         self.pid = None;
         self.ended = Some(in_words(status));
+        self.violations += u32::from(ExitStatus::from_raw(status).signal() == Some(Signal::SIGSYS as i32));
     }
 }
 
