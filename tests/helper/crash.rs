@@ -13,7 +13,7 @@ use ray_tests::live_helper::{
 };
 
 /// Kills at random moments, unless the environment wants another number.
-const KILLS: u32 = 25;
+const KILLS: u32 = 200;
 const KILLS_VARIABLE: &str = "RAY_SURVIVAL_KILLS";
 
 #[test]
