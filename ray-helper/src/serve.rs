@@ -123,8 +123,8 @@ pub struct Server {
     awaited: Option<u32>,
     /// When a device without an engine goes away; `None` while it is in use.
     orphaned_until: Option<Instant>,
-    /// Descriptors of files that are not the TUN driver's: to close one may be to wait for a FUSE daemon, unkillably. Last,
-    /// so that even an end that lets go has closed all else before.
+    /// Descriptors of files that are not the TUN driver's: to close one may be to wait for a FUSE daemon, unkillably.
+    /// Last, so that even an end that lets go has closed all else before.
     parked: Vec<OwnedFd>,
 }
 
