@@ -18,7 +18,7 @@ use nix::{
 use ray_ipc::{
     codec::CodecError,
     fd::{self, RecvError},
-    helper::{self, HelperReply, HelperRequest, VERSION},
+    helper::{self, HelperReply, HelperRequest, Refusal, VERSION},
     limits::HELPER_FRAME_MAX,
 };
 
@@ -32,8 +32,13 @@ use crate::{
     manager::Manager,
     policy::{self, Op, TunSpec},
     recover::Found,
+    sys::tun,
     undo,
 };
+
+/// Descriptors that are kept because closing one may wait for ever. With so many, no more are received: each message
+/// leaves at most one more than it may carry, and all fit below the limit of open files.
+const PARKED_MAX: usize = 16;
 
 /// What a peer may never do. Each closes the connection and undoes what is there.
 #[derive(Debug)]
@@ -93,6 +98,15 @@ struct Peer {
     hung_up: bool,
 }
 
+/// The descriptors that came with a request.
+#[derive(Debug, Default)]
+struct Returned {
+    /// The TUN driver's.
+    queues: Vec<OwnedFd>,
+    /// How many others there were.
+    foreign: usize,
+}
+
 /// The helper at work.
 #[derive(Debug)]
 pub struct Server {
@@ -109,6 +123,9 @@ pub struct Server {
     awaited: Option<u32>,
     /// When a device without an engine goes away; `None` while it is in use.
     orphaned_until: Option<Instant>,
+    /// Descriptors of files that are not the TUN driver's: to close one may be to wait for a FUSE daemon, unkillably.
+    /// Last, so that even an end that lets go has closed all else before.
+    parked: Vec<OwnedFd>,
 }
 
 /// How the helper was asked to end.
@@ -149,6 +166,7 @@ impl Server {
             back_off: BackOff::default(),
             log: PeerLog::new(now),
             peer: None,
+            parked: Vec::new(),
             manager,
             device,
             awaited,
@@ -303,25 +321,25 @@ impl Server {
             Ok(()) => self.peer = Some(peer),
             Err(End::InOrder) => self.end_in_order(peer.phase, now),
             Err(End::Violation(violation)) => {
-                // Closed before the undo, so that the engine learns at once.
-                drop(peer);
                 self.log.line(now, format_args!("violation: {violation}"));
                 if self.device.is_some() || self.awaited.is_some() {
                     self.undo();
                     let pause = self.back_off.punish(Instant::now());
                     log::line(format_args!("serving nobody for {} s", pause.as_secs()));
                 }
+                // Closed after the undo: what it has sent and nobody has read goes with it.
+                drop(peer);
             }
             Err(End::Torn) => {
-                drop(peer);
                 self.undo();
+                drop(peer);
             }
         }
     }
 
     /// One request, one reply.
     fn exchange(&mut self, peer: &mut Peer, now: Instant) -> Result<(), End> {
-        let (request, returned) = receive(&peer.socket)?;
+        let (request, returned) = self.receive(peer)?;
         let Some(next) = gate::next(peer.phase, &request) else {
             return Err(End::Violation(Violation::OutOfPhase(peer.phase)));
         };
@@ -357,7 +375,43 @@ impl Server {
         }
     }
 
-    fn perform(&mut self, op: Op, returned: Vec<OwnedFd>) -> Result<HelperReply, Setback> {
+    /// One request, and the descriptors that come with it.
+    fn receive(&mut self, peer: &Peer) -> Result<(HelperRequest, Returned), End> {
+        let mut buffer = vec![0; HELPER_FRAME_MAX];
+        let (outcome, returned) = if peer.phase == Phase::Greeted && self.parked.len() < PARKED_MAX {
+            let (outcome, fds) = fd::recv_keeping(&peer.socket, &mut buffer);
+            (outcome, self.park_foreign(fds))
+        } else {
+            (fd::recv_bare(&peer.socket, &mut buffer), Returned::default())
+        };
+        let len = match outcome {
+            Ok(len) => len,
+            Err(RecvError::Io(_)) => return Err(End::InOrder),
+            Err(error) => return Err(End::Violation(Violation::Unreadable(error))),
+        };
+        let request = match buffer.get(..len) {
+            // A packet without bytes reads the same and ends the connection just as well.
+            None | Some([]) => return Err(End::InOrder),
+            Some(packet) => {
+                helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error)))?
+            }
+        };
+        let (announced, came) = (announced(&request), returned.queues.len().saturating_add(returned.foreign));
+        if announced != came {
+            return Err(End::Violation(Violation::Descriptors { announced, came }));
+        }
+        Ok((request, returned))
+    }
+
+    /// Parts the descriptors that may be closed from those that are kept for good.
+    fn park_foreign(&mut self, fds: Vec<OwnedFd>) -> Returned {
+        let (queues, foreign): (Vec<_>, Vec<_>) = fds.into_iter().partition(|fd| tun::is_of_driver(fd.as_fd()));
+        let returned = Returned { queues, foreign: foreign.len() };
+        self.parked.extend(foreign);
+        returned
+    }
+
+    fn perform(&mut self, op: Op, returned: Returned) -> Result<HelperReply, Setback> {
         match op {
             Op::OpenTun(spec) => self.open(spec),
             Op::SetAddresses(addresses) => self.with_device(|host, device| host.set_addresses(device, &addresses)),
@@ -398,7 +452,10 @@ impl Server {
     }
 
     /// The engine's own device after a connection or a helper was lost.
-    fn take_back(&mut self, queues: Vec<OwnedFd>) -> Result<HelperReply, Setback> {
+    fn take_back(&mut self, returned: Returned) -> Result<HelperReply, Setback> {
+        let Returned { queues, foreign: 0 } = returned else {
+            return Err(Setback::Refused(Refusal::NotTheDevice));
+        };
         match &self.device {
             Some(device) => {
                 self.host.recognise(device, &queues)?;
@@ -446,25 +503,6 @@ impl Server {
             self.manager.status(self.status());
         }
     }
-}
-
-fn receive(socket: &UnixDatagram) -> Result<(HelperRequest, Vec<OwnedFd>), End> {
-    let mut buffer = vec![0; HELPER_FRAME_MAX];
-    let received = match fd::recv(socket, &mut buffer) {
-        Ok(received) => received,
-        Err(RecvError::Io(_)) => return Err(End::InOrder),
-        Err(error) => return Err(End::Violation(Violation::Unreadable(error))),
-    };
-    let request = match buffer.get(..received.len) {
-        // A packet without bytes reads the same and ends the connection just as well.
-        None | Some([]) => return Err(End::InOrder),
-        Some(packet) => helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error)))?,
-    };
-    let (announced, came) = (announced(&request), received.fds.len());
-    if announced != came {
-        return Err(End::Violation(Violation::Descriptors { announced, came }));
-    }
-    Ok((request, received.fds))
 }
 
 /// How many descriptors a request comes with.

@@ -4,11 +4,14 @@
 //! another kind are errors: the caller treats each as a violation and closes.
 
 use std::{
-    fmt, mem,
+    fmt,
+    marker::PhantomData,
+    mem,
     os::{
         fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::net::UnixDatagram,
     },
+    ptr,
 };
 
 use nix::{errno::Errno, libc};
@@ -74,32 +77,84 @@ pub fn send(socket: &UnixDatagram, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> std:
     if sent == bytes.len() { Ok(()) } else { Err(std::io::ErrorKind::WriteZero.into()) }
 }
 
-/// Receives one message into `buffer`.
+/// Receives one message into `buffer`. The descriptors of one that is refused are closed.
 pub fn recv(socket: &UnixDatagram, buffer: &mut [u8]) -> Result<Received, RecvError> {
+    let (outcome, fds) = recv_keeping(socket, buffer);
+    outcome.map(|len| Received { len, fds })
+}
+
+/// Receives one message into `buffer` from a peer that may not send descriptors.
+///
+/// A message with some is refused and stays in the socket: to close a descriptor is to ask the file system behind it,
+/// which may never answer. Closing the socket drops them without the flush that each close of a descriptor waits for.
+pub fn recv_bare(socket: &UnixDatagram, buffer: &mut [u8]) -> Result<usize, RecvError> {
+    // Without room for control data, a look at the message installs nothing and tells that there is some.
+    receive(socket, buffer, &mut [], libc::MSG_PEEK).and_then(|message| message.judge())?;
+    receive(socket, buffer, &mut [], 0).and_then(|message| message.judge())
+}
+
+/// Receives one message into `buffer`, and gives every descriptor that it left here, also where it is refused: which of
+/// them to close is for the caller to decide.
+pub fn recv_keeping(socket: &UnixDatagram, buffer: &mut [u8]) -> (Result<usize, RecvError>, Vec<OwnedFd>) {
     let mut control = ControlBuffer([0; CONTROL_LEN]);
+    let message = match receive(socket, buffer, &mut control.0, libc::MSG_CMSG_CLOEXEC) {
+        Ok(message) => message,
+        Err(error) => return (Err(error), Vec::new()),
+    };
+    // What the kernel has installed is ours from here on.
+    let (fds, foreign) = take_descriptors(&message.header);
+    let outcome = if foreign {
+        Err(RecvError::ForeignControl)
+    } else if fds.len() > FDS_MAX {
+        Err(RecvError::FdsTruncated)
+    } else {
+        message.judge()
+    };
+    (outcome, fds)
+}
+
+/// What the kernel says of a message.
+struct Message<'a> {
+    header: libc::msghdr,
+    len: usize,
+    /// The header points to it.
+    control: PhantomData<&'a mut [u8]>,
+}
+
+impl Message<'_> {
+    /// Its length, if it came whole.
+    fn judge(&self) -> Result<usize, RecvError> {
+        if self.header.msg_flags & libc::MSG_CTRUNC != 0 {
+            return Err(RecvError::FdsTruncated);
+        }
+        if self.header.msg_flags & libc::MSG_TRUNC != 0 {
+            return Err(RecvError::DataTruncated);
+        }
+        Ok(self.len)
+    }
+}
+
+fn receive<'a>(
+    socket: &UnixDatagram,
+    buffer: &mut [u8],
+    control: &'a mut [u8],
+    flags: libc::c_int,
+) -> Result<Message<'a>, RecvError> {
     let mut data = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: all-zero is a valid msghdr: no name, no data, no control.
-    let mut message: libc::msghdr = unsafe { mem::zeroed() };
-    message.msg_iov = &raw mut data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.0.as_mut_ptr().cast();
-    message.msg_controllen = CONTROL_LEN;
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_iov = &raw mut data;
+    header.msg_iovlen = 1;
+    if !control.is_empty() {
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = control.len();
+    }
     // SAFETY: the two buffers that the header points to outlive the call and are as long as it says.
-    let len = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    let len = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags) };
     let len = usize::try_from(Errno::result(len).map_err(RecvError::Io)?).unwrap_or(0);
-
-    // What the kernel has installed is ours from here on, also in a message that is refused below: dropped, it is closed.
-    let (fds, foreign) = take_descriptors(&message);
-    if foreign {
-        return Err(RecvError::ForeignControl);
-    }
-    if message.msg_flags & libc::MSG_CTRUNC != 0 || fds.len() > FDS_MAX {
-        return Err(RecvError::FdsTruncated);
-    }
-    if message.msg_flags & libc::MSG_TRUNC != 0 {
-        return Err(RecvError::DataTruncated);
-    }
-    Ok(Received { len, fds })
+    // The vector ends here; nobody reads it again.
+    (header.msg_iov, header.msg_iovlen) = (ptr::null_mut(), 0);
+    Ok(Message { header, len, control: PhantomData })
 }
 
 /// The descriptors in a received message, and whether it holds control data of another kind. Walked by hand, because a
@@ -179,6 +234,33 @@ mod tests {
             // The end of the pipe shows that nobody holds its other end.
             assert_eq!(read(&reader, &mut [0u8; 1]), Ok(0), "{count} descriptors");
         }
+    }
+
+    #[test]
+    fn a_bare_receive_leaves_descriptors_in_the_socket() {
+        let (left, right) = pair();
+        send(&left, b"bare", &[]).unwrap();
+        assert_eq!(recv_bare(&right, &mut [0u8; 16]).unwrap(), 4);
+        let (reader, writer) = pipe2(OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).unwrap();
+        send(&left, b"x", &[writer.as_fd()]).unwrap();
+        drop(writer);
+        assert!(matches!(recv_bare(&right, &mut [0u8; 16]), Err(RecvError::FdsTruncated)));
+        assert_eq!(read(&reader, &mut [0u8; 1]), Err(Errno::EAGAIN), "the message holds it");
+        drop(right);
+        assert_eq!(read(&reader, &mut [0u8; 1]), Ok(0));
+    }
+
+    #[test]
+    fn a_keeping_receive_gives_the_descriptors_of_a_message_that_it_refuses() {
+        let (left, right) = pair();
+        send(&left, b"x", &[left.as_fd(); FDS_MAX + 9]).unwrap();
+        let (outcome, fds) = recv_keeping(&right, &mut [0u8; 16]);
+        assert!(matches!(outcome, Err(RecvError::FdsTruncated)));
+        assert!(fds.len() > FDS_MAX);
+        send(&left, &[0u8; 17], &[left.as_fd()]).unwrap();
+        let (outcome, fds) = recv_keeping(&right, &mut [0u8; 16]);
+        assert!(matches!(outcome, Err(RecvError::DataTruncated)));
+        assert_eq!(fds.len(), 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod flood;
 mod manager;
 mod phases;
 mod refusals;
+mod silence;
 mod start;
 mod undo;
 mod vectors;

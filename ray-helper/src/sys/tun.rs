@@ -2,6 +2,7 @@
 
 use std::{
     fs::OpenOptions,
+    mem,
     os::{
         fd::{AsRawFd, BorrowedFd, OwnedFd},
         unix::fs::OpenOptionsExt,
@@ -11,12 +12,11 @@ use std::{
 use nix::{
     errno::Errno,
     libc::{self, IFF_MULTI_QUEUE, IFF_NO_PI, IFF_TUN, IFF_TUN_EXCL, IFF_VNET_HDR, IFNAMSIZ, c_int, c_short},
-    sys::stat::{fstat, makedev},
 };
 
 const DEVICE_PATH: &str = "/dev/net/tun";
 /// Its device number, major and minor, on every host.
-const DRIVER: (u64, u64) = (10, 200);
+const DRIVER: (u32, u32) = (10, 200);
 /// What each of our queues is.
 const FLAGS: c_int = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
 /// `struct virtio_net_hdr` without `num_buffers`, which belongs to each packet that crosses a queue.
@@ -72,11 +72,26 @@ pub fn set_header_len(queue: BorrowedFd<'_>) -> Result<(), Errno> {
     unsafe { raw::set_header_len(queue.as_raw_fd(), &VNET_HDR_LEN) }.map(drop)
 }
 
+/// Whether `fd` is the TUN driver's, so that asking it something or closing it waits for nobody.
+///
+/// The file system is not asked either: a FUSE daemon answers when it likes. What the kernel remembers will do, because
+/// an inode keeps its type and its device number for life, and the file of a device is the driver's, wherever it lies.
+pub fn is_of_driver(fd: BorrowedFd<'_>) -> bool {
+    // SAFETY: all-zero is a valid `statx`: plain numbers.
+    let mut stat: libc::statx = unsafe { mem::zeroed() };
+    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
+    // SAFETY: the descriptor is open and both pointers are valid for the length of the call; the kernel writes one
+    // `statx`.
+    let result = unsafe { libc::statx(fd.as_raw_fd(), c"".as_ptr(), flags, libc::STATX_TYPE, &raw mut stat) };
+    result == 0
+        && u32::from(stat.stx_mode) & libc::S_IFMT == libc::S_IFCHR
+        && (stat.stx_rdev_major, stat.stx_rdev_minor) == DRIVER
+}
+
 /// Whether `fd` is an attached queue of the kind that [`create`] and [`add_queue`] open, of a device called `name`.
 pub fn is_queue_of(fd: BorrowedFd<'_>, name: &str) -> Result<bool, Errno> {
     // Before anything is asked of it: another driver may know the number of the call below as something else.
-    let stat = fstat(fd)?;
-    if stat.st_mode & libc::S_IFMT != libc::S_IFCHR || stat.st_rdev != makedev(DRIVER.0, DRIVER.1) {
+    if !is_of_driver(fd) {
         return Ok(false);
     }
     let mut request = InterfaceRequest { name: [0; IFNAMSIZ], flags: 0, rest: [0; _] };
