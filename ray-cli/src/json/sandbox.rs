@@ -32,6 +32,7 @@ fn one(process: &ProcessReport) -> Value {
     });
     json!({
         "user": process.user, "pid": process.pid,
+        "notes": process.notes,
         "promises": promises.collect::<Vec<_>>(),
         "refused": tally.refused, "got_through": tally.got_through, "open": tally.open,
         "not_judged": tally.not_judged,

@@ -3,17 +3,17 @@
 use std::{
     env,
     ffi::{CString, OsString},
-    fs::{self, File, Metadata},
+    fs::{self, Metadata},
     io::{self, Write},
-    os::unix::fs::MetadataExt,
-    path::Path,
+    os::unix::{fs::MetadataExt, process::parent_id},
+    path::{Path, PathBuf},
 };
 
 use nix::{
     errno::Errno,
     libc,
     sched::{CloneFlags, setns, unshare},
-    unistd::{Gid, Uid, alarm, getegid, geteuid, getgroups, setgroups, setresgid, setresuid},
+    unistd::{Gid, Uid, alarm, dup2_stdin, getegid, geteuid, getgroups, pipe, setgroups, setresgid, setresuid},
 };
 use ray_confine::{engine, helper};
 
@@ -22,7 +22,8 @@ use super::{
     acts,
     call::{call, exit},
     facts::Facts,
-    live,
+    judge,
+    places::Places,
     ready::Prepared,
 };
 
@@ -30,7 +31,9 @@ use super::{
 pub(super) const ARGUMENT: &str = "__sandbox-act";
 /// Given for a process that is not there.
 pub(super) const NO_PID: &str = "-";
-/// Said on standard output before the act, with `1` where the file's mode would have allowed it.
+/// Said where standard input is the mount namespace of the live process, which the judging `ray` opened.
+pub(super) const VIEW: &str = "view";
+/// Said on standard output before the act, with `1` where the file's mode would have allowed it, and whether it is there.
 pub(super) const TRYING: &str = "trying";
 /// Leaves the confinement out, so that a test can see acts get through. Only builds for debugging know it.
 const UNCONFINED: &str = "RAY_PROBE_UNCONFINED";
@@ -49,11 +52,20 @@ pub(crate) fn run(arguments: &[OsString]) -> Option<u8> {
     }
     let (process, id) = (Process::named(words.next()?)?, words.next()?);
     let mut pid = || words.next().and_then(|word| word.parse().ok());
-    let facts = Facts::of_parent(pid(), pid());
+    // From here on nothing can keep it: it looks at files that might never answer.
+    alarm::set(PATIENCE_S);
+    let (engine_pid, helper_pid) = (pid(), pid());
+    let groups = words.next()?;
+    let groups: Option<Vec<Gid>> =
+        (groups != NO_PID).then(|| groups.split(',').filter_map(|gid| gid.parse().ok()).map(Gid::from_raw).collect());
+    let view = words.next()? == VIEW;
+    let mut place = || words.next().map(PathBuf::from);
+    let places = Places { config: place()?, state_dir: place()?, socket: place()?, helper_socket: place()? };
+    let facts = Facts::gather(engine_pid, helper_pid, parent_id().cast_signed(), places);
     let Some(act) = acts::all(process, &facts).into_iter().find(|act| act.id == id) else {
         return Some(unready("this host has changed meanwhile"));
     };
-    Some(match attempt(process, &act, &facts) {
+    Some(match attempt(process, &act, &facts, groups, view) {
         Ok(never) => match never {},
         Err(Fault::Unready(reason)) => unready(&reason),
         Err(Fault::Unconfinable(reason)) => {
@@ -69,24 +81,32 @@ enum Fault {
     Unconfinable(String),
 }
 
-fn attempt(process: Process, act: &Act, facts: &Facts) -> Result<std::convert::Infallible, Fault> {
-    alarm::set(PATIENCE_S);
+fn attempt(
+    process: Process,
+    act: &Act,
+    facts: &Facts,
+    groups: Option<Vec<Gid>>,
+    view: bool,
+) -> Result<std::convert::Infallible, Fault> {
+    let exists = judge::exists(act).map_or("-", |exists| if exists { "1" } else { "0" });
     let mut prepared = Prepared::default();
     let is_root = geteuid().is_root();
     // Another user has no device to try it on; a filter of requests answers before anybody looks at one.
     if is_root {
         prepared.devices(act).map_err(Fault::Unready)?;
-        enter_view(facts.live(process)).map_err(Fault::Unready)?;
+        if view {
+            enter_view().map_err(Fault::Unready)?;
+        }
     }
     env::set_current_dir("/").map_err(|error| Fault::Unready(error.to_string()))?;
-    become_process(process, facts, is_root).map_err(Fault::Unready)?;
+    become_process(process, facts, groups, is_root).map_err(Fault::Unready)?;
     prepared.own(act).map_err(Fault::Unready)?;
     let permitted = act.target.as_ref().is_some_and(permits);
     let texts: Vec<Option<CString>> = act.arguments.iter().map(|argument| text(argument, &prepared)).collect();
     if passed_on().is_none() {
         confine(process, facts).map_err(Fault::Unconfinable)?;
     }
-    let said = format!("{TRYING} {}\n", u8::from(permitted));
+    let said = format!("{TRYING} {} {exists}\n", u8::from(permitted));
     io::stdout().write_all(said.as_bytes()).map_err(|error| Fault::Unready(error.to_string()))?;
 
     let mut arguments = [0i64; 6];
@@ -104,35 +124,28 @@ fn attempt(process: Process, act: &Act, facts: &Facts) -> Result<std::convert::I
     }
 }
 
-/// Sees the file system as the live process does.
-fn enter_view(pid: Option<i32>) -> Result<(), String> {
-    let Some(pid) = pid else { return Ok(()) };
-    let path = format!("/proc/{pid}/ns/mnt");
-    let own = fs::read_link("/proc/self/ns/mnt").ok();
-    if own.is_some() && own == fs::read_link(&path).ok() {
-        return Ok(());
-    }
-    let namespace = File::open(&path).map_err(|error| format!("opening {path}: {error}"))?;
-    setns(namespace, CloneFlags::CLONE_NEWNS).map_err(|errno| format!("entering the view of process {pid}: {errno}"))
+/// Sees the file system as the live process does, and lets go of what led there.
+fn enter_view() -> Result<(), String> {
+    setns(io::stdin(), CloneFlags::CLONE_NEWNS)
+        .map_err(|errno| format!("entering the view of the process: {errno}"))?;
+    let (empty, _) = pipe().map_err(|errno| format!("making a pipe: {errno}"))?;
+    dup2_stdin(empty).map_err(|errno| format!("letting go of the view: {errno}"))
 }
 
 /// Takes on the user and the groups of the process.
-fn become_process(process: Process, facts: &Facts, is_root: bool) -> Result<(), String> {
+fn become_process(process: Process, facts: &Facts, groups: Option<Vec<Gid>>, is_root: bool) -> Result<(), String> {
     let failed = |step: &'static str| move |errno: Errno| format!("{step}: {errno}");
-    let groups = facts.live(process).map(live::groups);
     match process {
         Process::Engine if is_root => {
             drop_bounding_set();
-            let groups: Vec<Gid> = groups.unwrap_or_default().into_iter().map(Gid::from_raw).collect();
-            setgroups(&groups).map_err(failed("taking on the engine's groups"))?;
+            setgroups(&groups.unwrap_or_default()).map_err(failed("taking on the engine's groups"))?;
             let (uid, gid) = (Uid::from_raw(facts.engine.uid), Gid::from_raw(facts.engine.gid));
             setresgid(gid, gid, gid).map_err(failed("taking on the engine's group"))?;
             setresuid(uid, uid, uid).map_err(failed("taking on the engine's user"))
         }
         Process::Engine => Ok(()),
         Process::Helper if is_root => {
-            let groups: Vec<Gid> =
-                groups.unwrap_or_else(|| vec![facts.engine.gid]).into_iter().map(Gid::from_raw).collect();
+            let groups = groups.unwrap_or_else(|| vec![Gid::from_raw(facts.engine.gid)]);
             setgroups(&groups).map_err(failed("taking on the helper's groups"))
         }
         // Root of a namespace of its own, with rights over nothing else, can be confined as the helper is.

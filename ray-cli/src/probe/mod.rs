@@ -14,6 +14,7 @@ pub(crate) mod child;
 mod facts;
 mod judge;
 mod live;
+mod places;
 mod ready;
 mod report;
 mod run;

@@ -25,6 +25,8 @@ pub(crate) struct ProcessReport {
     /// The live process, whose promises were looked at and whose view of the files was shared.
     pub(crate) pid: Option<i32>,
     pub(crate) promises: Vec<Promise>,
+    /// What was not believed, and why.
+    pub(crate) notes: Vec<String>,
     pub(crate) acts: Vec<(Act, Verdict)>,
 }
 

@@ -1,7 +1,8 @@
 //! Runs every act of both processes, each in a child of its own, and gathers the verdicts.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     num::NonZero,
     os::{
         linux::net::SocketAddrExt,
@@ -10,12 +11,14 @@ use std::{
             process::ExitStatusExt,
         },
     },
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use nix::{errno::Errno, libc, unistd::geteuid};
@@ -23,9 +26,10 @@ use nix::{errno::Errno, libc, unistd::geteuid};
 use super::{
     act::{Act, Process},
     acts, call, child,
-    facts::Facts,
+    facts::{Facts, within},
     judge::{self, Observed, Outcome, Standing, Verdict},
-    live,
+    live::{self, Found, Promise},
+    places::Places,
     report::{ProcessReport, Report},
 };
 
@@ -36,26 +40,50 @@ const CHILDREN_MAX: usize = 8;
 /// Asks for the version of the kernel's Landlock instead of a set of rules.
 const LANDLOCK_VERSION: i64 = 1;
 
+/// What has not answered by then never will.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Why nothing could be tried at all.
 #[derive(Debug)]
 pub(crate) enum ProbeError {
     Start(io::Error),
-    Confine { process: Process, reason: String },
+    /// A file system does not answer.
+    Stuck,
+    Confine {
+        process: Process,
+        reason: String,
+    },
 }
 
 /// Tries everything. Takes a second or two.
 pub(crate) fn run() -> Result<Report, ProbeError> {
     let own = std::process::id().cast_signed();
-    let uid = Facts::gather(None, None, own).engine.uid;
-    let (engine, helper) = (live::find(Process::Engine, uid), live::find(Process::Helper, uid));
-    let facts = Facts::gather(engine, helper, own);
-    let standing = Standing { has_identity: geteuid().is_root(), landlock_abi: landlock_abi() };
+    let is_root = geteuid().is_root();
+    let found = within(PATIENCE, move || find(own, is_root)).ok_or(ProbeError::Stuck)?;
+    let (mut engine, helper, places) = found;
+    let (places, notes) = places;
+    engine.notes.extend(notes);
+    let pid = |found: &Found| found.live.as_ref().map(|live| live.pid);
+    let facts = Facts::gather(pid(&engine), pid(&helper), own, places).with_keys_only();
+    let standing = Standing { has_identity: is_root, landlock_abi: landlock_abi() };
     let _listener = listen(own).map_err(ProbeError::Start)?;
-    let processes = [probe(Process::Engine, &facts, standing)?, probe(Process::Helper, &facts, standing)?];
+    let processes =
+        [probe(Process::Engine, &engine, &facts, standing)?, probe(Process::Helper, &helper, &facts, standing)?];
     Ok(Report { is_root: standing.has_identity, landlock_abi: standing.landlock_abi, processes })
 }
 
-fn probe(process: Process, facts: &Facts, standing: Standing) -> Result<ProcessReport, ProbeError> {
+/// The live processes and the engine's places. Only root may look.
+fn find(own: i32, is_root: bool) -> (Found, Found, (Places, Vec<String>)) {
+    if !is_root {
+        return (Found::default(), Found::default(), (Places::default(), Vec::new()));
+    }
+    let uid = Facts::gather(None, None, own, Places::default()).engine.uid;
+    let (engine, helper) = (live::find(Process::Engine, uid), live::find(Process::Helper, uid));
+    let places = Places::of(engine.live.as_ref().map_or(&[], |live| &live.arguments), uid);
+    (engine, helper, places)
+}
+
+fn probe(process: Process, found: &Found, facts: &Facts, standing: Standing) -> Result<ProcessReport, ProbeError> {
     let acts = acts::all(process, facts);
     let verdicts: Vec<Mutex<Option<Result<Verdict, ProbeError>>>> = acts.iter().map(|_| Mutex::default()).collect();
     let next = AtomicUsize::new(0);
@@ -64,7 +92,7 @@ fn probe(process: Process, facts: &Facts, standing: Standing) -> Result<ProcessR
         for _ in 0..children {
             scope.spawn(|| {
                 while let Some((act, place)) = next_of(&next, &acts, &verdicts) {
-                    let verdict = verdict(process, act, facts, standing);
+                    let verdict = verdict(process, act, found, facts, standing);
                     *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
                 }
             });
@@ -72,7 +100,11 @@ fn probe(process: Process, facts: &Facts, standing: Standing) -> Result<ProcessR
     });
     let verdicts = verdicts.into_iter().filter_map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner));
     let verdicts = verdicts.collect::<Result<Vec<_>, _>>()?;
-    let pid = facts.live(process);
+    let mut promises = found.live.as_ref().map(|live| live::promises(process, live, facts)).unwrap_or_default();
+    if !found.several.is_empty() {
+        let (name, words) = ("only_one", "is the only one that runs, or else none is joined");
+        promises.push(Promise { name, words, holds: false, found: format!("processes {:?}", found.several) });
+    }
     Ok(ProcessReport {
         process,
         user: match (standing.has_identity, process) {
@@ -80,8 +112,9 @@ fn probe(process: Process, facts: &Facts, standing: Standing) -> Result<ProcessR
             (true, Process::Helper) => "root".to_owned(),
             (false, _) => format!("uid {}", geteuid()),
         },
-        pid,
-        promises: pid.map(|pid| live::promises(process, pid, facts)).unwrap_or_default(),
+        pid: found.live.as_ref().map(|live| live.pid),
+        promises,
+        notes: found.notes.clone(),
         acts: acts.into_iter().zip(verdicts).collect(),
     })
 }
@@ -91,13 +124,22 @@ fn next_of<'a, A, V>(next: &AtomicUsize, acts: &'a [A], verdicts: &'a [V]) -> Op
     acts.get(at).zip(verdicts.get(at))
 }
 
-fn verdict(process: Process, act: &Act, facts: &Facts, standing: Standing) -> Result<Verdict, ProbeError> {
-    let exists = judge::exists(act);
-    let leftover = acts::leftover(act).filter(|path| fs::symlink_metadata(path).is_err());
-    let output = spawn(process, act, facts).map_err(ProbeError::Start)?;
+fn verdict(
+    process: Process,
+    act: &Act,
+    found: &Found,
+    facts: &Facts,
+    standing: Standing,
+) -> Result<Verdict, ProbeError> {
+    let is_absent = |path: &PathBuf| {
+        let path = path.clone();
+        within(PATIENCE, move || fs::symlink_metadata(path).is_err()) == Some(true)
+    };
+    let leftover = acts::leftover(act).map(Path::to_path_buf).filter(is_absent);
+    let output = spawn(process, act, found, facts).map_err(ProbeError::Start)?;
     if let Some(path) = leftover {
         // It is there only if the act got through, which the report says.
-        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+        let _ = within(PATIENCE, move || fs::remove_file(&path).or_else(|_| fs::remove_dir(&path)));
     }
     let code = output.status.code();
     let reason = || String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -106,6 +148,11 @@ fn verdict(process: Process, act: &Act, facts: &Facts, standing: Standing) -> Re
     }
     let said = String::from_utf8_lossy(&output.stdout);
     let tried = said.trim().strip_prefix(child::TRYING).map(str::trim);
+    let exists = match tried.and_then(|tried| tried.split(' ').nth(1)) {
+        Some("1") => Some(true),
+        Some("0") => Some(false),
+        _ => None,
+    };
     let outcome = match (tried, code, output.status.signal()) {
         (_, _, Some(libc::SIGALRM)) => Outcome::Stuck,
         (None, _, _) => Outcome::Unready(reason()),
@@ -115,16 +162,33 @@ fn verdict(process: Process, act: &Act, facts: &Facts, standing: Standing) -> Re
         // A signal that nobody sent on purpose: whatever happened, the call was let through.
         (Some(_), _, _) => Outcome::Done,
     };
-    let permitted = act.target.as_ref().and(tried).map(|tried| tried == "1");
+    let permitted = act.target.as_ref().and(tried).map(|tried| tried.starts_with('1'));
     Ok(judge::judge(act, &Observed { outcome, permitted }, standing, exists))
 }
 
-fn spawn(process: Process, act: &Act, facts: &Facts) -> io::Result<Output> {
+fn spawn(process: Process, act: &Act, found: &Found, facts: &Facts) -> io::Result<Output> {
     let pid = |pid: Option<i32>| pid.map_or_else(|| child::NO_PID.to_owned(), |pid| pid.to_string());
     let mut command = Command::new(SELF);
     // Not from a terminal, and without a device that this user might not open.
-    command.env_clear().envs(child::passed_on()).stdin(Stdio::piped());
-    command.args([child::ARGUMENT, process.name(), &act.id, &pid(facts.engine_pid), &pid(facts.helper_pid)]);
+    command.env_clear().envs(child::passed_on());
+    let view = found.live.as_ref().and_then(|live| live.view.as_ref()).map(File::try_clone).transpose()?;
+    let given = if view.is_some() { child::VIEW } else { child::NO_PID };
+    command.stdin(view.map_or_else(Stdio::piped, Stdio::from));
+    let groups = found.live.as_ref().map_or_else(
+        || child::NO_PID.to_owned(),
+        |live| live.groups.iter().map(u32::to_string).collect::<Vec<_>>().join(","),
+    );
+    command.args([
+        child::ARGUMENT,
+        process.name(),
+        &act.id,
+        &pid(facts.engine_pid),
+        &pid(facts.helper_pid),
+        &groups,
+        given,
+    ]);
+    let places = &facts.places;
+    command.args([&places.config, &places.state_dir, &places.socket, &places.helper_socket]);
     command.output()
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn breached() -> Report {
         promises: promises
             .map(|(words, found, holds)| Promise { words, name: "name", holds, found: found.into() })
             .into(),
+        notes: vec![],
         acts: acts.map(|(kind, words, verdict)| (act_of(kind, words), verdict)).into(),
     };
     Report { is_root: true, landlock_abi: Some(3), processes: [engine, helper(None)] }
@@ -44,7 +45,14 @@ pub(crate) fn act(verdict: Verdict) -> (Act, Verdict) {
 }
 
 fn helper(pid: Option<i32>) -> ProcessReport {
-    ProcessReport { process: Process::Helper, user: "root".into(), pid, promises: vec![], acts: vec![act(KILLED)] }
+    ProcessReport {
+        process: Process::Helper,
+        user: "root".into(),
+        pid,
+        promises: vec![],
+        notes: vec![],
+        acts: vec![act(KILLED)],
+    }
 }
 
 fn act_of(kind: Kind, words: &str) -> Act {

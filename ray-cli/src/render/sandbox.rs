@@ -47,10 +47,16 @@ fn process_text(process: &ProcessReport, is_root: bool, palette: Palette) -> Str
     text.push_str(&format!(" · tried as {}", escape(&process.user)));
     match process.pid {
         Some(pid) => text.push_str(&format!(" · running as process {pid}")),
-        None if is_root => text.push_str(&format!(" · {} is not running", process.process.program())),
+        None if is_root && process.promises.is_empty() && process.notes.is_empty() => {
+            text.push_str(&format!(" · {} is not running", process.process.program()))
+        }
+        None if is_root => text.push_str(&format!(" · no running {} was joined", process.process.program())),
         None => {}
     }
     text.push('\n');
+    for note in &process.notes {
+        text.push_str(&format!("  {} {}\n", palette.paint(Role::Warn, "!"), escape(note)));
+    }
     for promise in &process.promises {
         text.push_str(&promise_text(promise, palette));
     }

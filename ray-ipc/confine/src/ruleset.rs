@@ -3,7 +3,12 @@
 //!
 //! Root without capabilities still owns most of the host's files. The helper needs three places of them.
 
-use std::{fs::File, io, os::unix::fs::OpenOptionsExt, path::Path};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
 
 use nix::libc;
 
@@ -27,6 +32,10 @@ const TCP: u64 = 0b11;
 const SCOPES_SINCE: u8 = 6;
 const SCOPES: u64 = 0b11;
 
+const TUN: &str = "/dev/net/tun";
+/// Major and minor number of the TUN driver's device.
+const TUN_DEVICE: (u32, u32) = (10, 200);
+
 /// `struct landlock_ruleset_attr`. A kernel that knows less of it wants zeros there.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +52,23 @@ pub(crate) fn restrict(socket_dir: &Path) -> Result<Option<u8>, ConfineError> {
     let handled = handled(abi);
     let ruleset = sys::landlock_create(&handled).map_err(step("making rules for files"))?;
     let rules = [
-        (Path::new("/dev/net/tun"), file::READ | file::WRITE | file::IOCTL_DEV),
+        (Path::new(TUN), file::READ | file::WRITE | file::IOCTL_DEV),
         (Path::new("/proc/self"), file::READ | file::READ_DIR),
         (socket_dir, file::REMOVE),
     ];
     for (path, access) in rules {
+        let unseen = |cause| ConfineError::Inspection { what: "a place that it keeps", cause };
         let opened = match open(path) {
             // What is not there cannot be opened either.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            other => other.map_err(|cause| ConfineError::Inspection { what: "a place that it keeps", cause })?,
+            other => other.map_err(unseen)?,
         };
+        if path == Path::new(TUN) {
+            let found = opened.metadata().map_err(unseen)?;
+            if !is_tun(found.mode(), found.rdev()) {
+                return Err(ConfineError::NotConfined { what: format!("{TUN} is not the device of the TUN driver") });
+            }
+        }
         sys::landlock_allow(&ruleset, &opened, access & handled.file).map_err(step("making a rule for a file"))?;
     }
     sys::landlock_restrict(&ruleset).map_err(step("limiting access to files"))?;
@@ -69,14 +85,29 @@ fn handled(abi: u8) -> Handled {
     }
 }
 
-/// Only to name it, without reading.
+/// Only to name it, without reading. A link in the device's place would give the rights to whatever it leads to.
 fn open(path: &Path) -> io::Result<File> {
-    File::options().read(true).custom_flags(libc::O_PATH).open(path)
+    let follow = if path == Path::new(TUN) { libc::O_NOFOLLOW } else { 0 };
+    File::options().read(true).custom_flags(libc::O_PATH | libc::O_CLOEXEC | follow).open(path)
+}
+
+fn is_tun(mode: u32, device: u64) -> bool {
+    mode & libc::S_IFMT == libc::S_IFCHR && (libc::major(device), libc::minor(device)) == TUN_DEVICE
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gives_rights_to_the_tun_device_and_to_nothing_else_in_its_place() {
+        let device = libc::makedev(10, 200);
+        assert!(is_tun(libc::S_IFCHR | 0o666, device));
+        assert!(!is_tun(libc::S_IFBLK | 0o666, device));
+        assert!(!is_tun(libc::S_IFCHR | 0o666, libc::makedev(10, 130)));
+        assert!(!is_tun(libc::S_IFLNK | 0o777, 0));
+        assert!(!is_tun(libc::S_IFREG | 0o644, 0));
+    }
 
     #[test]
     fn asks_each_kernel_for_what_it_knows_and_for_all_of_it() {

@@ -29,6 +29,7 @@ impl From<ProbeError> for Failure {
             ProbeError::Start(cause) => {
                 Self::new(ErrorCode::Other, "trying the forbidden acts: starting a process for each").caused_by(cause)
             }
+            ProbeError::Stuck => Self::new(ErrorCode::Other, "looking at the running processes: no answer"),
             // What cannot be confined is not safe, whatever it would have been refused.
             ProbeError::Confine { process, reason } => {
                 Self::new(ErrorCode::Other, format!("confining a process as the {} is: {reason}", process.name()))

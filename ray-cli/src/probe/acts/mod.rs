@@ -76,6 +76,6 @@ mod tests {
     }
 
     fn facts() -> Facts {
-        Facts::gather(None, None, 1)
+        Facts::gather(None, None, 1, crate::probe::places::Places::default())
     }
 }
