@@ -166,7 +166,8 @@ fn the_engine_goes_around_what_the_host_keeps_and_may_still_reach_it() {
     let opened = engine.open_tun(1, 1280).unwrap();
     engine.set_addresses(Some("100.64.1.2".parse().unwrap()), "200::1234".parse().unwrap()).unwrap();
     engine.set_link(LinkState::Up).unwrap();
-    host::replace_routes_around(&engine, vec![route("100.64.0.0", 10), route("200::", 7)]).unwrap();
+    let outside = host::replace_routes_around(&engine, vec![route("100.64.0.0", 10), route("200::", 7)]).unwrap();
+    assert_eq!(outside, ["100.100.2.136", "200::7"].map(|address| address.parse::<IpAddr>().unwrap()));
     let state = helper.state();
     assert_eq!(state.helper_routes().len(), 22 + 121, "{state:#?}");
     assert_eq!(state.helper_rules(), 2 + 2, "{state:#?}");

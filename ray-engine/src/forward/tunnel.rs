@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{
@@ -159,10 +160,13 @@ impl Keeper {
         let OpenedTun { tun, queues } = client.open_tun(self.queues, self.mtu)?;
         crash_point("tunnel-after-open");
         let (loops, offload) = self.start_loops(queues).map_err(HostError::Send)?;
-        if let Err(error) = assert_wanted(&client, wanted) {
-            self.end_loops(loops);
-            return Err(error);
-        }
+        let outside = match assert_wanted(&client, wanted) {
+            Ok(outside) => outside,
+            Err(error) => {
+                self.end_loops(loops);
+                return Err(error);
+            }
+        };
         let tun = Tun {
             ifname: tun.ifname,
             mtu: tun.mtu,
@@ -170,6 +174,7 @@ impl Keeper {
             offload,
             v4: wanted.v4,
             v6: wanted.v6,
+            outside,
             unattended: None,
         };
         Ok(Running { client: Some(client), tun, loops })
@@ -184,16 +189,16 @@ impl Keeper {
             Some(client) => client
                 .set_addresses(wanted.v4, wanted.v6)
                 .and_then(|()| replace_routes_around(client, routes(wanted)))
-                .map(|()| None),
-            None => self.hand_back(&up, wanted).map(Some),
+                .map(|outside| (None, outside)),
+            None => self.hand_back(&up, wanted).map(|(client, outside)| (Some(client), outside)),
         };
         match attended {
-            Ok(found) => {
+            Ok((found, outside)) => {
                 if let Some(client) = found {
                     tracing::info!(interface = up.tun.ifname, "a helper has the device again");
                     up.client = Some(client);
                 }
-                (up.tun.v4, up.tun.v6, up.tun.unattended) = (wanted.v4, wanted.v6, None);
+                (up.tun.v4, up.tun.v6, up.tun.outside, up.tun.unattended) = (wanted.v4, wanted.v6, outside, None);
                 self.control.report(TunnelState::Up(up.tun.clone()));
                 Some(up)
             }
@@ -218,14 +223,14 @@ impl Keeper {
 
     /// Gives a helper that has started anew the device, and says again what the device shall be: what is so already is
     /// not touched, so that no packet is lost.
-    fn hand_back(&self, up: &Running, wanted: &TunnelWanted) -> Result<Client, HostError> {
+    fn hand_back(&self, up: &Running, wanted: &TunnelWanted) -> Result<(Client, Vec<IpAddr>), HostError> {
         let client = Client::connect(&self.helper_socket)?;
         crash_point("tunnel-before-return");
         let queues: Vec<BorrowedFd<'_>> = up.loops.queues.iter().map(AsFd::as_fd).collect();
         client.return_tun(&queues)?;
         crash_point("tunnel-after-return");
-        assert_wanted(&client, wanted)?;
-        Ok(client)
+        let outside = assert_wanted(&client, wanted)?;
+        Ok((client, outside))
     }
 
     /// Without a helper the device goes all the same: with its last queue.
@@ -340,14 +345,14 @@ struct Loops {
     queues: Vec<Arc<OwnedFd>>,
 }
 
-/// Has the helper make the device what it shall be.
-fn assert_wanted(client: &Client, wanted: &TunnelWanted) -> Result<(), HostError> {
+/// Has the helper make the device what it shall be. Returns the addresses that stay outside.
+fn assert_wanted(client: &Client, wanted: &TunnelWanted) -> Result<Vec<IpAddr>, HostError> {
     client.set_addresses(wanted.v4, wanted.v6)?;
     crash_point("tunnel-after-addresses");
     client.set_link(LinkState::Up)?;
-    replace_routes_around(client, routes(wanted))?;
+    let outside = replace_routes_around(client, routes(wanted))?;
     crash_point("tunnel-after-routes");
-    Ok(())
+    Ok(outside)
 }
 
 fn routes(wanted: &TunnelWanted) -> Vec<Route> {
