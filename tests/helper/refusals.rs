@@ -189,6 +189,30 @@ fn the_engine_goes_around_what_the_host_keeps_and_may_still_reach_it() {
 }
 
 #[test]
+fn the_engine_says_when_the_host_keeps_more_than_the_routes_go_around() {
+    let eight = "keep = \"200::7, 210::7, 220::7, 230::7, 240::7, 250::7, 260::7, 270::7\"";
+    for (policy, gateway, max, named) in
+        [(eight, "280::7", 1024, 9), ("keep = \"200::7\"\nroutes_max = 16", "fd77::1", 16, 1)]
+    {
+        let namespace = Namespace::new();
+        let _uplink = namespace.enter(|| attach_queue(open_driver(), "wan0").unwrap());
+        add_default_route(&namespace, "wan0", gateway.parse().unwrap());
+        let helper = LiveHelper::start_in(namespace, policy);
+        let engine = helper.namespace.enter_as(ENGINE_UID, || host::Client::connect(&helper.socket_path()).unwrap());
+        let opened = engine.open_tun(1, 1280).unwrap();
+        engine.set_addresses(None, "200::1234".parse().unwrap()).unwrap();
+        engine.set_link(LinkState::Up).unwrap();
+        let error = host::replace_routes_around(&engine, vec![route("200::", 7)]).unwrap_err();
+        assert!(error.is_lasting(), "{error}");
+        let words = error.to_string();
+        assert!(words.contains(&format!("more than {max} routes")), "{words}");
+        assert_eq!(words.matches("::7").count(), named, "{words}");
+        assert_eq!(helper.state().helper_routes().len(), 0);
+        drop(opened);
+    }
+}
+
+#[test]
 fn refuses_a_route_over_an_address_that_another_interface_came_to_hold() {
     let helper = LiveHelper::start("");
     let client = helper.connect();

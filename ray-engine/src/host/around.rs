@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ray_ipc::helper::{Refusal, Route};
+use ray_ipc::{
+    helper::{Refusal, Route},
+    limits::ROUTES_MAX,
+};
 
 use super::{Client, HostError};
 
@@ -12,7 +15,10 @@ const KEPT_MAX: usize = 32;
 /// Makes the device's routes `routes`, less the addresses that the helper refuses to take from the host. Returns those.
 pub fn replace_routes_around(client: &Client, mut routes: Vec<Route>) -> Result<Vec<IpAddr>, HostError> {
     let mut outside = Vec::new();
-    for _ in 0..KEPT_MAX {
+    while outside.len() <= KEPT_MAX {
+        if routes.len() > ROUTES_MAX {
+            return Err(HostError::Around { outside, max: ROUTES_MAX });
+        }
         match client.replace_routes(routes.clone()) {
             Err(HostError::Refused(Refusal::RouteTaken { address })) => {
                 tracing::warn!(%address, "the host reaches this address elsewhere; it stays outside the tunnel");
@@ -23,10 +29,13 @@ pub fn replace_routes_around(client: &Client, mut routes: Vec<Route>) -> Result<
                 routes = around;
                 outside.push(address);
             }
+            Err(HostError::Refused(Refusal::RouteCount { max })) if !outside.is_empty() => {
+                return Err(HostError::Around { outside, max: max.into() });
+            }
             other => return other.map(|()| outside),
         }
     }
-    client.replace_routes(routes).map(|()| outside)
+    Err(HostError::Around { outside, max: ROUTES_MAX })
 }
 
 /// The fewest routes that cover `route` but not `address`: the other half at each length.
