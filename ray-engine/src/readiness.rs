@@ -120,6 +120,7 @@ mod tests {
                 offload: true,
                 v4,
                 v6,
+                outside: Vec::new(),
                 unattended: None,
             })
         };

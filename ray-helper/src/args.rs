@@ -13,7 +13,7 @@ pub const HELP: &str = include_str!("usage.txt");
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     Serve { policy: PathBuf, socket: PathBuf },
-    Undo { policy: PathBuf },
+    Undo { policy: PathBuf, socket: PathBuf },
     Help,
     Version,
 }
@@ -21,17 +21,9 @@ pub enum Command {
 /// Why a command line is none.
 #[derive(Debug, PartialEq, Eq)]
 pub enum UsageError {
-    Unknown {
-        argument: OsString,
-    },
-    MissingPath {
-        flag: &'static str,
-    },
-    Repeated {
-        flag: &'static str,
-    },
-    /// What a helper that does not serve has no use for.
-    SocketWithUndo,
+    Unknown { argument: OsString },
+    MissingPath { flag: &'static str },
+    Repeated { flag: &'static str },
 }
 
 impl fmt::Display for UsageError {
@@ -40,7 +32,6 @@ impl fmt::Display for UsageError {
             Self::Unknown { argument } => write!(f, "reading the command line: unknown argument {argument:?}"),
             Self::MissingPath { flag } => write!(f, "reading the command line: {flag} needs a path"),
             Self::Repeated { flag } => write!(f, "reading the command line: {flag} was given twice"),
-            Self::SocketWithUndo => f.write_str("reading the command line: --undo goes without --socket"),
         }
     }
 }
@@ -70,11 +61,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
         }
     }
     let policy = policy.unwrap_or_else(|| POLICY_PATH.into());
-    match (undo, socket) {
-        (false, socket) => Ok(Command::Serve { policy, socket: socket.unwrap_or_else(|| SOCKET_PATH.into()) }),
-        (true, None) => Ok(Command::Undo { policy }),
-        (true, Some(_)) => Err(UsageError::SocketWithUndo),
-    }
+    let socket = socket.unwrap_or_else(|| SOCKET_PATH.into());
+    Ok(if undo { Command::Undo { policy, socket } } else { Command::Serve { policy, socket } })
 }
 
 #[cfg(test)]
@@ -83,15 +71,7 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for line in [
-            "serve",
-            "--polcy x",
-            "--policy",
-            "--socket a --socket b",
-            "--policy= x",
-            "--undo --undo",
-            "--undo --socket a",
-        ] {
+        for line in ["serve", "--polcy x", "--policy", "--socket a --socket b", "--policy= x", "--undo --undo"] {
             assert!(parse(words(line)).is_err(), "{line}");
         }
     }
@@ -102,8 +82,10 @@ mod tests {
         assert_eq!(parse(words("")), Ok(serve));
         let chosen = Command::Serve { policy: "a".into(), socket: "b".into() };
         assert_eq!(parse(words("--socket b --policy a")), Ok(chosen));
-        assert_eq!(parse(words("--undo")), Ok(Command::Undo { policy: POLICY_PATH.into() }));
-        assert_eq!(parse(words("--policy a --undo")), Ok(Command::Undo { policy: "a".into() }));
+        let undo = Command::Undo { policy: POLICY_PATH.into(), socket: SOCKET_PATH.into() };
+        assert_eq!(parse(words("--undo")), Ok(undo));
+        let chosen = Command::Undo { policy: "a".into(), socket: "b".into() };
+        assert_eq!(parse(words("--policy a --undo --socket b")), Ok(chosen));
     }
 
     #[test]

@@ -175,20 +175,46 @@ impl Drop for Listener {
     }
 }
 
+/// Whether a helper serves at `path`.
+pub fn is_served(path: &Path) -> Result<bool, ListenError> {
+    Ok(look(path)? == Place::Occupied)
+}
+
+/// What stands where the socket shall be.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Empty,
+    NotOurs,
+    Stale,
+    Occupied,
+}
+
 /// Removes a socket that a dead helper left.
 fn remove_stale(path: &Path) -> Result<(), ListenError> {
-    let fault = |step| move |cause| ListenError::Io { step, path: path.to_owned(), cause };
+    match look(path)? {
+        Place::Empty => Ok(()),
+        Place::NotOurs => Err(ListenError::NotOurs { path: path.to_owned() }),
+        Place::Stale => fs::remove_file(path).map_err(|cause| ListenError::Io {
+            step: "removing the stale socket",
+            path: path.to_owned(),
+            cause,
+        }),
+        Place::Occupied => Err(ListenError::Occupied { path: path.to_owned() }),
+    }
+}
+
+fn look(path: &Path) -> Result<Place, ListenError> {
     let metadata = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(fault("looking at"))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Place::Empty),
+        other => other.map_err(|cause| ListenError::Io { step: "looking at", path: path.to_owned(), cause })?,
     };
     if !metadata.file_type().is_socket() || metadata.uid() != 0 {
-        return Err(ListenError::NotOurs { path: path.to_owned() });
+        return Ok(Place::NotOurs);
     }
-    match answers(path) {
-        Err(Errno::ECONNREFUSED) => fs::remove_file(path).map_err(fault("removing the stale socket")),
-        Ok(()) | Err(_) => Err(ListenError::Occupied { path: path.to_owned() }),
-    }
+    Ok(match answers(path) {
+        Err(Errno::ECONNREFUSED) => Place::Stale,
+        Ok(()) | Err(_) => Place::Occupied,
+    })
 }
 
 fn answers(path: &Path) -> Result<(), Errno> {

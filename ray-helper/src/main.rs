@@ -35,7 +35,7 @@ use ray_helper::{
     args::{self, Command, HELP},
     config::{self, Config},
     crash,
-    listen::{ListenError, Listener},
+    listen::{self, ListenError, Listener},
     log,
     manager::{Environment, Manager},
     recover, resolver,
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         Ok(Command::Help) => print(HELP),
         Ok(Command::Version) => print(concat!("ray-helper ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Serve { policy, socket }) => end(serve(&policy, &socket)),
-        Ok(Command::Undo { policy }) => end(undo(&policy)),
+        Ok(Command::Undo { policy, socket }) => end(undo(&policy, &socket)),
         Err(error) => report(&Stop::usage(error, "run: ray-helper --help".into())),
     }
 }
@@ -74,7 +74,7 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
     let socket = path::absolute(socket).map_err(Stop::runtime)?;
     let listener = Listener::bind(&socket, engine)?;
     let manager = Manager::connect(&environment);
-    confine_process(socket.parent().unwrap_or(Path::new("/")))?;
+    confine_process(socket.parent())?;
     let netlink = Netlink::open().map_err(Stop::runtime)?;
     let mut host = Host { netlink, config, engine };
     let found = recover::recover(&mut host, environment.queues(given))?;
@@ -85,17 +85,23 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
 }
 
 /// Runs what a service manager runs after a helper's end.
-fn undo(policy: &Path) -> Result<(), Stop> {
+fn undo(policy: &Path, socket: &Path) -> Result<(), Stop> {
     process::take_inherited(0).map_err(Stop::runtime)?;
     let (config, engine) = read_policy(policy)?;
     confine::require_net_admin()?;
-    confine_process(Path::new("/"))?;
+    if listen::is_served(socket)? {
+        log::line(format_args!("a helper serves: nothing to undo"));
+        return Ok(());
+    }
+    confine_process(None)?;
     let netlink = Netlink::open().map_err(Stop::runtime)?;
+    confine::check()?;
+    confine::before_serving()?;
     recover::undo(&mut Host { netlink, config, engine })?;
     Ok(())
 }
 
-fn confine_process(socket_directory: &Path) -> Result<(), ConfineError> {
+fn confine_process(socket_directory: Option<&Path>) -> Result<(), ConfineError> {
     if confine::confine(socket_directory)?.is_none() {
         log::line(format_args!("warning: this kernel lacks Landlock: root's files are open to the helper"));
     }

@@ -1,8 +1,8 @@
 //! Root's settings: each does what it says.
 
-use ray_tests::lab::{LabConfig, Output};
+use ray_tests::lab::{LabConfig, Output, Process, Signal};
 
-use crate::support::{PATIENCE, address, member, network_in, open, pings, ray, start, status, tool, until};
+use crate::support::{PATIENCE, address, member, network, network_in, open, pings, ray, start, status, tool, until};
 
 #[test]
 fn queues_mtu_and_offload_are_as_set_and_bulk_data_crosses_whole() {
@@ -53,4 +53,19 @@ fn a_host_without_mesh_ipv4_is_reached_by_ipv6() {
     assert!(pings(&lab, "n2", &n1));
     let reply = ray(&lab, "n2", &["ping", "n1", "-c", "1"]);
     assert_eq!(reply["address"], n1.as_str(), "{reply}");
+}
+
+#[test]
+fn a_resolver_that_has_a_members_address_is_warned_of_by_name() {
+    let lab = network(2);
+    let warned = || status(&lab, "n1")["warnings"].to_string();
+    assert!(!warned().contains("do not go through the tunnel"), "{}", warned());
+    let theirs = address(&lab, "n1", "n2", "v4");
+    let line = format!("echo nameserver {theirs} > /etc/resolv.conf");
+    assert_eq!(lab.exec("n1", &["sh", "-c", &line]).unwrap().code(), 0);
+    lab.kill("n1", Process::Helper, Signal::SIGUSR1).unwrap();
+    until(PATIENCE, "the engine misses its helper", || status(&lab, "n1")["helper"]["state"] == "missing");
+    lab.start_process("n1", Some(Process::Helper)).unwrap();
+    let expected = format!("packets to n2.home.ray ({theirs}) do not go through the tunnel");
+    until(PATIENCE, "n1 says whose packets leave in clear", || warned().contains(&expected));
 }

@@ -227,10 +227,6 @@ fn never_touches_an_interface_of_its_name_that_it_did_not_make() {
 fn undo_leaves_what_is_held_and_removes_what_is_not() {
     let (mut helper, queues) = with_a_device(2, "grace_s = 3600");
     let before = helper.state();
-    for _ in 0..2 {
-        let (code, log) = helper.run_undo();
-        assert_eq!((code, helper.state()), (Some(0), before.clone()), "a helper serves: {log}");
-    }
     helper.kill();
     let (code, log) = helper.run_undo();
     assert_eq!((code, helper.state()), (Some(0), before), "an engine holds it: {log}");
@@ -242,6 +238,23 @@ fn undo_leaves_what_is_held_and_removes_what_is_not() {
         let (code, log) = helper.run_undo();
         assert_eq!((code, helper.state().helper_rules()), (Some(0), 0), "{log}");
     }
+}
+
+#[test]
+fn undo_beside_a_helper_that_serves_changes_nothing() {
+    let helper = LiveHelper::start("grace_s = 3600");
+    let client = helper.connect();
+    let (_, queues) = client.bring_up(1);
+    // A device without its rules is swept where no helper serves.
+    remove_rules(&helper.namespace);
+    let before = helper.state();
+    for _ in 0..2 {
+        let (code, log) = helper.run_undo();
+        assert_eq!((code, helper.state()), (Some(0), before.clone()), "{log}");
+        assert!(log.contains("a helper serves: nothing to undo"), "{log}");
+    }
+    client.done(&addresses("100.64.1.2", "200::1234"));
+    drop(queues);
 }
 
 #[test]

@@ -166,7 +166,8 @@ fn the_engine_goes_around_what_the_host_keeps_and_may_still_reach_it() {
     let opened = engine.open_tun(1, 1280).unwrap();
     engine.set_addresses(Some("100.64.1.2".parse().unwrap()), "200::1234".parse().unwrap()).unwrap();
     engine.set_link(LinkState::Up).unwrap();
-    host::replace_routes_around(&engine, vec![route("100.64.0.0", 10), route("200::", 7)]).unwrap();
+    let outside = host::replace_routes_around(&engine, vec![route("100.64.0.0", 10), route("200::", 7)]).unwrap();
+    assert_eq!(outside, ["100.100.2.136", "200::7"].map(|address| address.parse::<IpAddr>().unwrap()));
     let state = helper.state();
     assert_eq!(state.helper_routes().len(), 22 + 121, "{state:#?}");
     assert_eq!(state.helper_rules(), 2 + 2, "{state:#?}");
@@ -185,6 +186,30 @@ fn the_engine_goes_around_what_the_host_keeps_and_may_still_reach_it() {
     engine.release().unwrap();
     assert_eq!(helper.state().helper_rules(), 0);
     drop(opened);
+}
+
+#[test]
+fn the_engine_says_when_the_host_keeps_more_than_the_routes_go_around() {
+    let eight = "keep = \"200::7, 210::7, 220::7, 230::7, 240::7, 250::7, 260::7, 270::7\"";
+    for (policy, gateway, max, named) in
+        [(eight, "280::7", 1024, 9), ("keep = \"200::7\"\nroutes_max = 16", "fd77::1", 16, 1)]
+    {
+        let namespace = Namespace::new();
+        let _uplink = namespace.enter(|| attach_queue(open_driver(), "wan0").unwrap());
+        add_default_route(&namespace, "wan0", gateway.parse().unwrap());
+        let helper = LiveHelper::start_in(namespace, policy);
+        let engine = helper.namespace.enter_as(ENGINE_UID, || host::Client::connect(&helper.socket_path()).unwrap());
+        let opened = engine.open_tun(1, 1280).unwrap();
+        engine.set_addresses(None, "200::1234".parse().unwrap()).unwrap();
+        engine.set_link(LinkState::Up).unwrap();
+        let error = host::replace_routes_around(&engine, vec![route("200::", 7)]).unwrap_err();
+        assert!(error.is_lasting(), "{error}");
+        let words = error.to_string();
+        assert!(words.contains(&format!("more than {max} routes")), "{words}");
+        assert_eq!(words.matches("::7").count(), named, "{words}");
+        assert_eq!(helper.state().helper_routes().len(), 0);
+        drop(opened);
+    }
 }
 
 #[test]

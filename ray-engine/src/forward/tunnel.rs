@@ -6,6 +6,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
     sync::{
@@ -35,6 +36,8 @@ use crate::{
 
 /// Between attempts to set a wanted tunnel up, or to find a helper for one that runs.
 const RETRY: Duration = Duration::from_secs(1);
+/// The longest time between attempts whose failure only root can end: each makes a device and removes it again.
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// The thread that keeps the tunnel.
 #[derive(Debug)]
@@ -99,10 +102,11 @@ struct Running {
 impl Keeper {
     fn run(self) {
         let mut running: Option<Running> = None;
+        let mut pause = RETRY;
         while !self.stopping.load(Ordering::Acquire) {
             let wanted = self.control.wanted();
             running = match (wanted, running.take()) {
-                (Some(wanted), None) if wanted.up => self.set_up(&wanted),
+                (Some(wanted), None) if wanted.up => self.set_up(&wanted, &mut pause),
                 (Some(wanted), Some(up)) if wanted.up => self.attend(up, &wanted),
                 (Some(_), Some(up)) => {
                     self.take_down(up);
@@ -114,7 +118,7 @@ impl Keeper {
                 }
                 (None, up) => up,
             };
-            match (self.wait(running.as_ref()), &mut running) {
+            match (self.wait(running.as_ref(), pause), &mut running) {
                 (Woken::Wish, _) | (_, None) => {}
                 (Woken::HelperGone, Some(up)) => {
                     tracing::warn!("lost the helper; packets flow on");
@@ -134,17 +138,19 @@ impl Keeper {
         }
     }
 
-    fn set_up(&self, wanted: &TunnelWanted) -> Option<Running> {
+    fn set_up(&self, wanted: &TunnelWanted, pause: &mut Duration) -> Option<Running> {
         let attempt = Client::connect(&self.helper_socket)
             .map_err(|error| (false, error))
             .and_then(|client| self.open(client, wanted).map_err(|error| (true, error)));
         match attempt {
             Ok(up) => {
+                *pause = RETRY;
                 tracing::info!(interface = up.tun.ifname, offload = up.tun.offload, "tunnel up");
                 self.control.report(TunnelState::Up(up.tun.clone()));
                 Some(up)
             }
             Err((helper_reachable, error)) => {
+                *pause = next_pause(*pause, &error);
                 let state = TunnelState::Failed { helper_reachable, reason: error.to_string() };
                 if *self.control.state().borrow() != state {
                     tracing::warn!(%error, "setting the tunnel up");
@@ -159,10 +165,13 @@ impl Keeper {
         let OpenedTun { tun, queues } = client.open_tun(self.queues, self.mtu)?;
         crash_point("tunnel-after-open");
         let (loops, offload) = self.start_loops(queues).map_err(HostError::Send)?;
-        if let Err(error) = assert_wanted(&client, wanted) {
-            self.end_loops(loops);
-            return Err(error);
-        }
+        let outside = match assert_wanted(&client, wanted) {
+            Ok(outside) => outside,
+            Err(error) => {
+                self.end_loops(loops);
+                return Err(error);
+            }
+        };
         let tun = Tun {
             ifname: tun.ifname,
             mtu: tun.mtu,
@@ -170,6 +179,7 @@ impl Keeper {
             offload,
             v4: wanted.v4,
             v6: wanted.v6,
+            outside,
             unattended: None,
         };
         Ok(Running { client: Some(client), tun, loops })
@@ -184,16 +194,16 @@ impl Keeper {
             Some(client) => client
                 .set_addresses(wanted.v4, wanted.v6)
                 .and_then(|()| replace_routes_around(client, routes(wanted)))
-                .map(|()| None),
-            None => self.hand_back(&up, wanted).map(Some),
+                .map(|outside| (None, outside)),
+            None => self.hand_back(&up, wanted).map(|(client, outside)| (Some(client), outside)),
         };
         match attended {
-            Ok(found) => {
+            Ok((found, outside)) => {
                 if let Some(client) = found {
                     tracing::info!(interface = up.tun.ifname, "a helper has the device again");
                     up.client = Some(client);
                 }
-                (up.tun.v4, up.tun.v6, up.tun.unattended) = (wanted.v4, wanted.v6, None);
+                (up.tun.v4, up.tun.v6, up.tun.outside, up.tun.unattended) = (wanted.v4, wanted.v6, outside, None);
                 self.control.report(TunnelState::Up(up.tun.clone()));
                 Some(up)
             }
@@ -218,14 +228,14 @@ impl Keeper {
 
     /// Gives a helper that has started anew the device, and says again what the device shall be: what is so already is
     /// not touched, so that no packet is lost.
-    fn hand_back(&self, up: &Running, wanted: &TunnelWanted) -> Result<Client, HostError> {
+    fn hand_back(&self, up: &Running, wanted: &TunnelWanted) -> Result<(Client, Vec<IpAddr>), HostError> {
         let client = Client::connect(&self.helper_socket)?;
         crash_point("tunnel-before-return");
         let queues: Vec<BorrowedFd<'_>> = up.loops.queues.iter().map(AsFd::as_fd).collect();
         client.return_tun(&queues)?;
         crash_point("tunnel-after-return");
-        assert_wanted(&client, wanted)?;
-        Ok(client)
+        let outside = assert_wanted(&client, wanted)?;
+        Ok((client, outside))
     }
 
     /// Without a helper the device goes all the same: with its last queue.
@@ -289,10 +299,10 @@ impl Keeper {
     }
 
     /// Waits for a wish, for the helper's or the device's end, or for the next attempt.
-    fn wait(&self, running: Option<&Running>) -> Woken {
+    fn wait(&self, running: Option<&Running>, pause: Duration) -> Woken {
         let failed = matches!(*self.control.state().borrow(), TunnelState::Failed { .. } | TunnelState::Starting);
         let lacking = running.map_or(failed, |up| up.client.is_none());
-        let retry_at = lacking.then(|| Instant::now() + RETRY);
+        let retry_at = lacking.then(|| Instant::now() + if running.is_some() { RETRY } else { pause });
         loop {
             let mut fds = vec![PollFd::new(self.control.wake_fd(), PollFlags::POLLIN)];
             if let Some(client) = running.and_then(|up| up.client.as_ref()) {
@@ -340,18 +350,42 @@ struct Loops {
     queues: Vec<Arc<OwnedFd>>,
 }
 
-/// Has the helper make the device what it shall be.
-fn assert_wanted(client: &Client, wanted: &TunnelWanted) -> Result<(), HostError> {
+/// How long to wait after an attempt that ended with `error`, when the last time it was `last`.
+fn next_pause(last: Duration, error: &HostError) -> Duration {
+    if error.is_lasting() { last.saturating_mul(2).min(RETRY_MAX) } else { RETRY }
+}
+
+/// Has the helper make the device what it shall be. Returns the addresses that stay outside.
+fn assert_wanted(client: &Client, wanted: &TunnelWanted) -> Result<Vec<IpAddr>, HostError> {
     client.set_addresses(wanted.v4, wanted.v6)?;
     crash_point("tunnel-after-addresses");
     client.set_link(LinkState::Up)?;
-    replace_routes_around(client, routes(wanted))?;
+    let outside = replace_routes_around(client, routes(wanted))?;
     crash_point("tunnel-after-routes");
-    Ok(())
+    Ok(outside)
 }
 
 fn routes(wanted: &TunnelWanted) -> Vec<Route> {
     let v4 = wanted.v4.map(|_| Route { destination: MESH_V4.into(), prefix: MESH_V4_PREFIX });
     let v6 = Route { destination: MESH_V6.into(), prefix: MESH_V6_PREFIX };
     v4.into_iter().chain([v6]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_longer_after_each_failure_that_lasts_and_never_over_a_minute() {
+        let lasting = HostError::Around { outside: Vec::new(), max: 1024 };
+        let mut pause = RETRY;
+        let seconds: Vec<u64> = (0..8)
+            .map(|_| {
+                pause = next_pause(pause, &lasting);
+                pause.as_secs()
+            })
+            .collect();
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(next_pause(pause, &HostError::Unexpected), RETRY);
+    }
 }

@@ -2,29 +2,40 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ray_ipc::helper::{Refusal, Route};
+use ray_ipc::{
+    helper::{Refusal, Route},
+    limits::ROUTES_MAX,
+};
 
 use super::{Client, HostError};
 
 /// A host has a gateway or two, a few resolvers, and what its administrator names.
 const KEPT_MAX: usize = 32;
 
-/// Makes the device's routes `routes`, less the addresses that the helper refuses to take from the host.
-pub fn replace_routes_around(client: &Client, mut routes: Vec<Route>) -> Result<(), HostError> {
-    for _ in 0..KEPT_MAX {
+/// Makes the device's routes `routes`, less the addresses that the helper refuses to take from the host. Returns those.
+pub fn replace_routes_around(client: &Client, mut routes: Vec<Route>) -> Result<Vec<IpAddr>, HostError> {
+    let mut outside = Vec::new();
+    while outside.len() <= KEPT_MAX {
+        if routes.len() > ROUTES_MAX {
+            return Err(HostError::Around { outside, max: ROUTES_MAX });
+        }
         match client.replace_routes(routes.clone()) {
             Err(HostError::Refused(Refusal::RouteTaken { address })) => {
-                tracing::info!(%address, "the host reaches this address elsewhere; it stays outside the tunnel");
+                tracing::warn!(%address, "the host reaches this address elsewhere; it stays outside the tunnel");
                 let around: Vec<Route> = routes.iter().flat_map(|route| without(*route, address)).collect();
                 if around == routes {
                     return Err(HostError::Refused(Refusal::RouteTaken { address }));
                 }
                 routes = around;
+                outside.push(address);
             }
-            other => return other,
+            Err(HostError::Refused(Refusal::RouteCount { max })) if !outside.is_empty() => {
+                return Err(HostError::Around { outside, max: max.into() });
+            }
+            other => return other.map(|()| outside),
         }
     }
-    client.replace_routes(routes)
+    Err(HostError::Around { outside, max: ROUTES_MAX })
 }
 
 /// The fewest routes that cover `route` but not `address`: the other half at each length.

@@ -4,7 +4,7 @@ mod around;
 mod client;
 mod tunnel;
 
-use std::{fmt, io};
+use std::{fmt, io, net::IpAddr};
 
 use ray_ipc::{codec::CodecError, fd::RecvError, helper::Refusal};
 
@@ -33,6 +33,11 @@ pub enum HostError {
     /// An answer of another kind than the request calls for.
     Unexpected,
     Refused(Refusal),
+    /// The host keeps more addresses inside the mesh than `max` routes can go around.
+    Around {
+        outside: Vec<IpAddr>,
+        max: usize,
+    },
     /// The kernel refused the helper.
     Failed {
         step: String,
@@ -45,8 +50,18 @@ impl HostError {
     pub fn is_absence(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Lost(_) | Self::Send(_) => true,
-            Self::Codec(_) | Self::Version { .. } | Self::Unexpected | Self::Refused(_) | Self::Failed { .. } => false,
+            Self::Codec(_)
+            | Self::Version { .. }
+            | Self::Unexpected
+            | Self::Refused(_)
+            | Self::Around { .. }
+            | Self::Failed { .. } => false,
         }
+    }
+
+    /// Whether it stays so until root changes something.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Around { .. } | Self::Refused(Refusal::RouteCount { .. }))
     }
 }
 
@@ -67,6 +82,15 @@ impl fmt::Display for HostError {
             }
             Self::Unexpected => f.write_str("the helper answered something else than was asked"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Around { outside, max } => {
+                let outside: Vec<String> = outside.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "this host uses addresses inside the mesh as its gateways or resolvers, or keeps them ({}): more than \
+                     {max} routes can go around",
+                    outside.join(", ")
+                )
+            }
             Self::Failed { step, errno } => {
                 write!(f, "{step}: {}", io::Error::from_raw_os_error(*errno))
             }
@@ -80,7 +104,9 @@ impl std::error::Error for HostError {
             Self::Unreachable { cause, .. } | Self::Send(cause) => Some(cause),
             Self::Lost(cause) => Some(cause),
             Self::Codec(cause) => Some(cause),
-            Self::Version { .. } | Self::Unexpected | Self::Refused(_) | Self::Failed { .. } => None,
+            Self::Version { .. } | Self::Unexpected | Self::Refused(_) | Self::Around { .. } | Self::Failed { .. } => {
+                None
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     os::fd::{AsFd, BorrowedFd},
     sync::{Arc, Mutex},
 };
@@ -19,6 +19,8 @@ pub struct Tun {
     pub offload: bool,
     pub v4: Option<Ipv4Addr>,
     pub v6: Ipv6Addr,
+    /// Addresses inside the mesh that the host keeps for itself: packets to them go where the host's own routes say.
+    pub outside: Vec<IpAddr>,
     /// Why no helper answers for it at present; packets flow all the same.
     pub unattended: Option<String>,
 }

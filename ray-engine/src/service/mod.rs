@@ -27,6 +27,7 @@ mod log;
 mod mode;
 mod network;
 mod nuke;
+mod outside;
 mod ping;
 mod publication;
 mod rekey;

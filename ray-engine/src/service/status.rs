@@ -49,6 +49,9 @@ impl Core {
         if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }
+        if let TunnelState::Up(tun) = &state {
+            warnings.extend(self.outside_warnings(&tun.outside));
+        }
         warnings.extend(self.firewall_warnings());
         warnings.extend(self.networks.iter().flat_map(|network| self.network_warnings(network)));
         let drops = self.live.drops.snapshot().into_iter().filter(|(_, packets)| *packets > 0);

@@ -26,9 +26,9 @@ pub fn require_net_admin() -> Result<(), ConfineError> {
 }
 
 /// Confines the process for its start: everything but the stricter filter. To be called when the socket has its group,
-/// which takes capabilities that are given up here, and lies in `socket_dir`. Returns the version of the kernel's Landlock,
+/// which takes capabilities that are given up here, and lies in `socket_dir`; `None` without a socket. Returns the version of the kernel's Landlock,
 /// or `None` where files are protected by their owners and modes only.
-pub fn confine(socket_dir: &Path) -> Result<Option<u8>, ConfineError> {
+pub fn confine<'a>(socket_dir: impl Into<Option<&'a Path>>) -> Result<Option<u8>, ConfineError> {
     let violation = *VIOLATION.get_or_init(filter::violation);
     chdir("/").map_err(process::step("changing the working directory to /"))?;
     umask(Mode::from_bits_truncate(0o077));
@@ -37,7 +37,7 @@ pub fn confine(socket_dir: &Path) -> Result<Option<u8>, ConfineError> {
     capability::cut()?;
     process::seal()?;
     process::refuse_executable_memory()?;
-    let landlock_abi = ruleset::restrict(socket_dir)?;
+    let landlock_abi = ruleset::restrict(socket_dir.into())?;
     filter::enforce(policy::HELPER_START, violation)?;
     Ok(landlock_abi)
 }

@@ -47,16 +47,15 @@ pub(crate) struct Handled {
 
 /// Closes all files but the device's, what the helper reads of itself, and, to remove its socket, `socket_dir`. Returns
 /// the version of the interface that the kernel has, or `None` without one.
-pub(crate) fn restrict(socket_dir: &Path) -> Result<Option<u8>, ConfineError> {
+pub(crate) fn restrict(socket_dir: Option<&Path>) -> Result<Option<u8>, ConfineError> {
     let Some(abi) = sys::landlock_abi() else { return Ok(None) };
     let handled = handled(abi);
     let ruleset = sys::landlock_create(&handled).map_err(step("making rules for files"))?;
     let rules = [
         (Path::new(TUN), file::READ | file::WRITE | file::IOCTL_DEV),
         (Path::new("/proc/self"), file::READ | file::READ_DIR),
-        (socket_dir, file::REMOVE),
     ];
-    for (path, access) in rules {
+    for (path, access) in rules.into_iter().chain(socket_dir.map(|path| (path, file::REMOVE))) {
         let unseen = |cause| ConfineError::Inspection { what: "a place that it keeps", cause };
         let opened = match open(path) {
             // What is not there cannot be opened either.

@@ -258,10 +258,9 @@ fn spawn(namespace: &Namespace, directory: &Path, log: &Path, launch: &Launch) -
     let script = if launch.listed.is_empty() { "exec \"$@\"" } else { "LISTEN_PID=$$ exec \"$@\"" };
     command.args(["-c", script, "sh"]).arg(binaries::path("ray-helper"));
     command.arg("--policy").arg(policy_in(directory));
+    command.arg("--socket").arg(socket_in(directory));
     if launch.undo {
         command.arg("--undo");
-    } else {
-        command.arg("--socket").arg(socket_in(directory));
     }
     command.envs(launch.env.iter().map(|(name, value)| (name, value)));
     if !launch.listed.is_empty() {
