@@ -33,7 +33,8 @@ pub(super) const ARGUMENT: &str = "__sandbox-act";
 pub(super) const NO_PID: &str = "-";
 /// Said where standard input is the mount namespace of the live process, which the judging `ray` opened.
 pub(super) const VIEW: &str = "view";
-/// Said on standard output before the act, with `1` where the file's mode would have allowed it, and whether it is there.
+/// Said on standard output before the act, with `1` where the file's mode would have allowed it, and whether the file
+/// is there.
 pub(super) const TRYING: &str = "trying";
 /// Leaves the confinement out, so that a test can see acts get through. Only builds for debugging know it.
 const UNCONFINED: &str = "RAY_PROBE_UNCONFINED";
