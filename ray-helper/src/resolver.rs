@@ -9,7 +9,10 @@ use std::{
     net::IpAddr,
 };
 
-use crate::prefix::{MESH_V4, MESH_V6};
+use crate::{
+    policy::is_magic,
+    prefix::{MESH_V4, MESH_V6},
+};
 
 /// Where they are listed: for everybody, and behind the stub of systemd-resolved.
 const PATHS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
@@ -36,7 +39,8 @@ fn parse(text: &str) -> Vec<IpAddr> {
         words.next().filter(|keyword| *keyword == "nameserver").and(words.next())
     });
     let addresses = nameservers.filter_map(|word| word.parse().ok());
-    addresses.filter(|address| MESH_V4.contains(*address) || MESH_V6.contains(*address)).collect()
+    // Our own resolver is reached through the tunnel and nowhere else.
+    addresses.filter(|&at| (MESH_V4.contains(at) || MESH_V6.contains(at)) && !is_magic(at)).collect()
 }
 
 #[cfg(test)]
@@ -46,7 +50,8 @@ mod tests {
     #[test]
     fn finds_the_resolvers_that_a_mesh_route_would_take() {
         let text = "# nameserver 100.64.0.1\nnameserver 100.100.2.136\nnameserver 9.9.9.9\n  nameserver\t200::5 # ours\n\
-                    nameservers 100.64.0.2\nsearch 100.64.0.3\nnameserver 100.64.0.4x\nnameserver";
+                    nameservers 100.64.0.2\nsearch 100.64.0.3\nnameserver 100.64.0.4x\nnameserver\n\
+                    nameserver 100.100.100.53\nnameserver 200::53";
         let expected: [IpAddr; 2] = ["100.100.2.136".parse().unwrap(), "200::5".parse().unwrap()];
         assert_eq!(parse(text), expected);
     }

@@ -12,6 +12,9 @@ use ray_ipc::{
 };
 use ray_tests::live_helper::{Answer, Client, LiveHelper, SilentFile, eventually};
 
+/// Brings a connection into a phase.
+type Lead = fn(&Client);
+
 /// Longer than a request takes, by far.
 const A_WHILE: Duration = Duration::from_millis(300);
 
@@ -20,7 +23,7 @@ fn a_file_that_never_answers_costs_its_sender_the_device_in_every_phase() {
     let hello = HelperRequest::Hello { version: VERSION };
     let open = HelperRequest::OpenTun { queues: 1, mtu: 1280 };
     let returned = HelperRequest::ReturnTun { queues: 1 };
-    let lead: [(&str, fn(&Client), HelperRequest, usize); 5] = [
+    let lead: [(&str, Lead, HelperRequest, usize); 5] = [
         ("New", |_| {}, hello, 1),
         ("Greeted, unannounced", Client::greet, open, 1),
         ("Greeted, a surplus", Client::greet, returned.clone(), 2),

@@ -27,7 +27,7 @@ use super::{
     act::{Act, Process},
     acts, call, child,
     facts::{Facts, within},
-    judge::{self, Observed, Outcome, Standing, Verdict},
+    judge::{self, Observed, Outcome, Reason, Standing, Verdict},
     live::{self, Found, Promise},
     places::Places,
     report::{ProcessReport, Report},
@@ -35,6 +35,8 @@ use super::{
 
 /// This very program, whatever has become of its file meanwhile.
 const SELF: &str = "/proc/self/exe";
+/// Refusals for each process that make a proof; all that a host offers are two or three times as many.
+const REFUSED_MIN: usize = 60;
 /// Children at a time, on hosts of many processors too.
 const CHILDREN_MAX: usize = 8;
 /// Asks for the version of the kernel's Landlock instead of a set of rules.
@@ -53,6 +55,13 @@ pub(crate) enum ProbeError {
         process: Process,
         reason: String,
     },
+    /// Too few acts could be tried for their refusal to mean anything.
+    Unproven {
+        process: Process,
+        refused: usize,
+        /// Why one of the others was not.
+        reason: String,
+    },
 }
 
 /// Tries everything. Takes a second or two.
@@ -69,7 +78,23 @@ pub(crate) fn run() -> Result<Report, ProbeError> {
     let _listener = listen(own).map_err(ProbeError::Start)?;
     let processes =
         [probe(Process::Engine, &engine, &facts, standing)?, probe(Process::Helper, &helper, &facts, standing)?];
+    if let Some(unproven) = processes.iter().find_map(unproven).filter(|_| is_root) {
+        return Err(unproven);
+    }
     Ok(Report { is_root: standing.has_identity, landlock_abi: standing.landlock_abi, processes })
+}
+
+/// What cannot be tried is not refused, so a host on which nearly nothing can be tried is not a safe one.
+fn unproven(report: &ProcessReport) -> Option<ProbeError> {
+    let tally = report.tally();
+    if tally.got_through > 0 || tally.refused >= REFUSED_MIN {
+        return None;
+    }
+    let reason = report.acts.iter().find_map(|(_, verdict)| match verdict {
+        Verdict::NotJudged { reason: reason @ Reason::Unready(_) } => Some(reason.words().to_owned()),
+        _ => None,
+    });
+    Some(ProbeError::Unproven { process: report.process, refused: tally.refused, reason: reason.unwrap_or_default() })
 }
 
 /// The live processes and the engine's places. Only root may look.
@@ -154,9 +179,11 @@ fn verdict(
         _ => None,
     };
     let outcome = match (tried, code, output.status.signal()) {
-        (_, _, Some(libc::SIGALRM)) => Outcome::Stuck,
+        (None, _, Some(libc::SIGALRM)) => Outcome::Unready("it took too long to begin".to_owned()),
         (None, _, _) => Outcome::Unready(reason()),
         (Some(_), _, Some(libc::SIGSYS)) => Outcome::Killed,
+        // Whoever waits in a call was let into it.
+        (Some(_), _, Some(libc::SIGALRM)) => Outcome::Stuck,
         (Some(_), Some(0), _) => Outcome::Done,
         (Some(_), Some(code), _) if code < i32::from(child::UNREADY) => Outcome::Errno(Errno::from_raw(code)),
         // A signal that nobody sent on purpose: whatever happened, the call was let through.
@@ -201,4 +228,19 @@ fn listen(pid: i32) -> io::Result<UnixListener> {
 fn landlock_abi() -> Option<u8> {
     let version = call::call(libc::SYS_landlock_create_ruleset, [0, 0, LANDLOCK_VERSION, 0, 0, 0]);
     version.ok().and_then(|version| u8::try_from(version).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::samples, *};
+
+    #[test]
+    fn few_refusals_prove_nothing() {
+        let mut report = samples::safe();
+        let engine = &mut report.processes[0];
+        assert!(matches!(unproven(engine), Some(ProbeError::Unproven { refused: 1, .. })));
+        engine.acts = (0..REFUSED_MIN).map(|_| samples::act(engine.acts[0].1.clone())).collect();
+        assert!(unproven(engine).is_none());
+        assert!(unproven(&samples::breached().processes[0]).is_none(), "that is told as it is");
+    }
 }

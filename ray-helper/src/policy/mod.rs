@@ -60,12 +60,15 @@ fn judge_addresses(config: &Config, v4: Option<Ipv4Addr>, v6: Ipv6Addr) -> Resul
     Ok(AddressSet::new(addresses))
 }
 
+/// Whether the engine's own resolver answers at `address`.
+pub fn is_magic(address: IpAddr) -> bool {
+    [IpAddr::V4(MAGIC_V4), IpAddr::V6(MAGIC_V6)].contains(&address)
+}
+
 fn judge_address(config: &Config, prefix: Prefix, address: IpAddr) -> Result<IpAddr, Refusal> {
-    let magic = match address {
-        IpAddr::V4(v4) => v4 == MAGIC_V4 || FOREIGN_MAGIC_V4.contains(&v4),
-        IpAddr::V6(v6) => v6 == MAGIC_V6,
-    };
-    if !prefix.contains(address) || prefix.is_extreme(address) || magic || config.keep.contains(&address) {
+    let foreign = FOREIGN_MAGIC_V4.map(IpAddr::V4).contains(&address);
+    let reserved = is_magic(address) || foreign || prefix.is_extreme(address);
+    if !prefix.contains(address) || reserved || config.keep.contains(&address) {
         return Err(Refusal::Address);
     }
     Ok(address)

@@ -35,6 +35,12 @@ impl From<ProbeError> for Failure {
                 Self::new(ErrorCode::Other, format!("confining a process as the {} is: {reason}", process.name()))
                     .hint("install ray, ray-engine and ray-helper of one release")
             }
+            ProbeError::Unproven { process, refused, reason } => {
+                let tried = format!("only {refused} of the {}'s forbidden acts could be tried", process.name());
+                let message = if reason.is_empty() { tried } else { format!("{tried}: {reason}") };
+                Self::new(ErrorCode::Other, format!("proving nothing: {message}"))
+                    .hint("run it where root may make network namespaces, outside of containers")
+            }
         }
     }
 }
