@@ -16,7 +16,6 @@ mod flood;
 mod manager;
 mod phases;
 mod refusals;
-mod silence;
 mod start;
 mod undo;
 mod vectors;

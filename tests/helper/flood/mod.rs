@@ -88,7 +88,7 @@ enum Fate {
 }
 
 /// Descriptors that are not the device's, to be handed back as if they were. All are the TUN driver's: of other files the
-/// helper keeps what it gets, and with enough of them receives no more (`silence.rs`).
+/// helper keeps what it gets, and with enough of them receives no more.
 struct Hostile(Vec<OwnedFd>);
 
 impl Hostile {

@@ -3,7 +3,6 @@
 //! Nothing here touches the namespace that the tests run in. Needs root.
 
 mod client;
-mod fuse;
 mod manager;
 mod namespace;
 mod state;
@@ -31,7 +30,6 @@ use nix::{
 
 pub use self::{
     client::{Answer, Client, addresses, route},
-    fuse::SilentFile,
     manager::ServiceManager,
     namespace::{LOOPBACK, Namespace},
     state::{NetState, helper_rules},
