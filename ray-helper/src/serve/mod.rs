@@ -1,29 +1,24 @@
 //! The loop: one connection, one request at a time, through gate, policy and apply to a reply.
 
+mod channel;
+mod wait;
+
 use std::{
-    error::Error,
-    fmt, io,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixDatagram,
-    },
-    time::{Duration, Instant},
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    time::Instant,
 };
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{signal::Signal, signalfd::SignalFd},
-};
-use ray_ipc::{
-    codec::CodecError,
-    fd::{self, RecvError},
-    helper::{self, HelperReply, HelperRequest, Refusal, VERSION},
-    limits::HELPER_FRAME_MAX,
-};
+use nix::{errno::Errno, sys::signalfd::SignalFd};
+use ray_ipc::helper::{HelperReply, Refusal, VERSION};
 
+pub use self::channel::Violation;
+use self::{
+    channel::{End, Peer, Returned},
+    wait::Stop,
+};
 use crate::{
-    apply::{Device, Host, Setback},
+    apply::{Device, Failure, Host, Setback},
     crash::crash_point,
     gate::{self, Phase},
     limit::{BackOff, Limits},
@@ -32,80 +27,8 @@ use crate::{
     manager::Manager,
     policy::{self, Op, TunSpec},
     recover::Found,
-    sys::tun,
     undo,
 };
-
-/// Descriptors that are kept because closing one may wait for ever. With so many, no more are received: each message
-/// leaves at most one more than it may carry, and all fit below the limit of open files.
-const PARKED_MAX: usize = 16;
-
-/// What a peer may never do. Each closes the connection and undoes what is there.
-#[derive(Debug)]
-pub enum Violation {
-    /// A legal request at the wrong time.
-    OutOfPhase(Phase),
-    /// Not exactly one request: an unknown tag, short, or with bytes left over.
-    Malformed(CodecError),
-    /// Longer than the frame limit, too many descriptors, or control data of another kind.
-    Unreadable(RecvError),
-    /// Only a returned device comes with descriptors, and with exactly as many as it says.
-    Descriptors { announced: usize, came: usize },
-    /// The peer sends requests but does not read the replies.
-    RepliesUnread,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfPhase(phase) => write!(f, "a request that is out of its phase ({phase:?})"),
-            Self::Malformed(_) => f.write_str("a message that is no request"),
-            Self::Unreadable(cause) => write!(f, "a message that cannot be received ({cause})"),
-            Self::Descriptors { announced, came } => write!(f, "a message with {came} descriptors, not {announced}"),
-            Self::RepliesUnread => f.write_str("requests without reading the replies"),
-        }
-    }
-}
-
-impl Error for Violation {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Malformed(cause) => Some(cause),
-            Self::Unreadable(cause) => Some(cause),
-            Self::OutOfPhase(_) | Self::Descriptors { .. } | Self::RepliesUnread => None,
-        }
-    }
-}
-
-/// How a connection ends.
-#[derive(Debug)]
-enum End {
-    /// The peer hung up, or was told that it speaks another version.
-    InOrder,
-    Violation(Violation),
-    /// The device's state is unknown.
-    Torn,
-}
-
-/// The one connection.
-#[derive(Debug)]
-struct Peer {
-    socket: UnixDatagram,
-    /// Readable when the engine has died. Its end of the socket may live on in a process that it gave a copy to.
-    process: Option<OwnedFd>,
-    phase: Phase,
-    /// It has closed its end; what it sent before may still be there to read.
-    hung_up: bool,
-}
-
-/// The descriptors that came with a request.
-#[derive(Debug, Default)]
-struct Returned {
-    /// The TUN driver's.
-    queues: Vec<OwnedFd>,
-    /// How many others there were.
-    foreign: usize,
-}
 
 /// The helper at work.
 #[derive(Debug)]
@@ -126,25 +49,6 @@ pub struct Server {
     /// Descriptors of files that are not the TUN driver's: to close one may be to wait for a FUSE daemon, unkillably.
     /// Last, so that even an end that lets go has closed all else before.
     parked: Vec<OwnedFd>,
-}
-
-/// How the helper was asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    /// For good: nothing is to be left.
-    Undo,
-    /// For a successor: everything stays as it is.
-    LetGo,
-}
-
-/// What [`Server::wait`] found.
-#[derive(Debug, Default)]
-struct Wake {
-    stop: Option<Stop>,
-    knock: bool,
-    /// The engine has died, and its end of the socket lives on elsewhere.
-    dead: bool,
-    frame: bool,
 }
 
 impl Server {
@@ -220,62 +124,6 @@ impl Server {
         }
     }
 
-    /// Sleeps until something may be done.
-    fn wait(&mut self, now: Instant) -> io::Result<Wake> {
-        let frame_in = self.limits.frames.wait(now).max(self.limits.operations.wait(now));
-        let knock_in = match self.peer {
-            Some(_) => self.limits.connections.wait(now),
-            None => self.limits.connections.wait(now).max(self.back_off.wait(now)),
-        };
-        let hung_up = self.peer.as_ref().is_some_and(|peer| peer.hung_up);
-        let grace = self.orphaned_until.map(|until| until.saturating_duration_since(now));
-        // Each zero duration is something that is polled for instead.
-        let sleep = [self.peer.is_some().then_some(frame_in), Some(knock_in)].into_iter().flatten();
-        let timeout = sleep.filter(|wait| !wait.is_zero()).chain(grace).min();
-
-        let events = |ready: bool| if ready { PollFlags::POLLIN } else { PollFlags::empty() };
-        let mut polled = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        // While a peer that hung up has not been read to its end, its successor waits outside.
-        let listening = knock_in.is_zero() && !hung_up;
-        polled.push(PollFd::new(self.listener.as_fd(), events(listening)));
-        let (mut process_at, mut socket_at) = (None, None);
-        if let Some(peer) = self.peer.as_ref().filter(|_| frame_in.is_zero() || !hung_up) {
-            // The process first: one that has died by then has closed its end of the socket before.
-            polled.extend(peer.process.iter().map(|process| PollFd::new(process.as_fd(), PollFlags::POLLIN)));
-            process_at = (polled.len() > 2).then_some(2);
-            socket_at = Some(polled.len());
-            polled.push(PollFd::new(peer.socket.as_fd(), events(frame_in.is_zero())));
-        }
-        match poll(&mut polled, poll_timeout(timeout)) {
-            Ok(_) => {}
-            Err(Errno::EINTR) => return Ok(Wake::default()),
-            Err(errno) => return Err(errno.into()),
-        }
-        let found: Vec<PollFlags> =
-            polled.iter().map(|polled| polled.revents().unwrap_or(PollFlags::POLLERR)).collect();
-        let of = |index: usize| found.get(index).copied().unwrap_or(PollFlags::empty());
-        let maybe = |index: Option<usize>| index.map_or(PollFlags::empty(), of);
-        let gone = maybe(socket_at).intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
-        let dead = !maybe(process_at).is_empty() && !gone;
-        let stop = if of(0).is_empty() { None } else { self.asked_to_stop()? };
-        let wake = Wake {
-            stop,
-            knock: listening && !of(1).is_empty() && !gone,
-            dead,
-            frame: frame_in.is_zero() && !maybe(socket_at).is_empty() && !dead,
-        };
-        if let Some(peer) = &mut self.peer {
-            peer.hung_up |= gone;
-        }
-        Ok(wake)
-    }
-
-    /// Which signal it was.
-    fn asked_to_stop(&self) -> io::Result<Option<Stop>> {
-        let signal = self.signals.read_signal()?;
-        Ok(signal.map(|info| if info.ssi_signo == Signal::SIGUSR1 as u32 { Stop::LetGo } else { Stop::Undo }))
-    }
-
     fn status(&self) -> &'static str {
         match (&self.device, self.awaited, self.orphaned_until) {
             (Some(_), _, None) => "the tunnel's device is in use",
@@ -339,16 +187,16 @@ impl Server {
 
     /// One request, one reply.
     fn exchange(&mut self, peer: &mut Peer, now: Instant) -> Result<(), End> {
-        let (request, returned) = self.receive(peer)?;
+        let (request, returned) = peer.receive(&mut self.parked)?;
         let Some(next) = gate::next(peer.phase, &request) else {
             return Err(End::Violation(Violation::OutOfPhase(peer.phase)));
         };
         let op = match policy::judge(&self.host.config, request) {
             Ok(op) => op,
-            Err(refusal) => return reply(&peer.socket, &HelperReply::Refused(refusal), &[]),
+            Err(refusal) => return peer.reply(&HelperReply::Refused(refusal), &[]),
         };
         if let Op::Greet(greeting) = op {
-            reply(&peer.socket, &HelperReply::Hello { version: VERSION }, &[])?;
+            peer.reply(&HelperReply::Hello { version: VERSION }, &[])?;
             peer.phase = next;
             return if greeting.agreed() { Ok(()) } else { Err(End::InOrder) };
         }
@@ -360,55 +208,19 @@ impl Server {
                     (HelperReply::TunOpened(_), Some(device)) => device.queues().collect(),
                     _ => Vec::new(),
                 };
-                reply(&peer.socket, &done, &queues)
+                peer.reply(&done, &queues)
             }
-            Err(Setback::Refused(refusal)) => reply(&peer.socket, &HelperReply::Refused(refusal), &[]),
+            Err(Setback::Refused(refusal)) => peer.reply(&HelperReply::Refused(refusal), &[]),
             Err(Setback::Failed(failure)) => {
                 log::line(format_args!("{failure}"));
                 let failed = HelperReply::Failed { step: failure.step.into(), errno: failure.errno as i32 };
-                reply(&peer.socket, &failed, &[])
+                peer.reply(&failed, &[])
             }
             Err(Setback::Torn(failure)) => {
                 log::line(format_args!("{failure}, and what was half done could not be undone: starting over"));
                 Err(End::Torn)
             }
         }
-    }
-
-    /// One request, and the descriptors that come with it.
-    fn receive(&mut self, peer: &Peer) -> Result<(HelperRequest, Returned), End> {
-        let mut buffer = vec![0; HELPER_FRAME_MAX];
-        let (outcome, returned) = if peer.phase == Phase::Greeted && self.parked.len() < PARKED_MAX {
-            let (outcome, fds) = fd::recv_keeping(&peer.socket, &mut buffer);
-            (outcome, self.park_foreign(fds))
-        } else {
-            (fd::recv_bare(&peer.socket, &mut buffer), Returned::default())
-        };
-        let len = match outcome {
-            Ok(len) => len,
-            Err(RecvError::Io(_)) => return Err(End::InOrder),
-            Err(error) => return Err(End::Violation(Violation::Unreadable(error))),
-        };
-        let request = match buffer.get(..len) {
-            // A packet without bytes reads the same and ends the connection just as well.
-            None | Some([]) => return Err(End::InOrder),
-            Some(packet) => {
-                helper::decode_request(packet).map_err(|error| End::Violation(Violation::Malformed(error)))?
-            }
-        };
-        let (announced, came) = (announced(&request), returned.queues.len().saturating_add(returned.foreign));
-        if announced != came {
-            return Err(End::Violation(Violation::Descriptors { announced, came }));
-        }
-        Ok((request, returned))
-    }
-
-    /// Parts the descriptors that may be closed from those that are kept for good.
-    fn park_foreign(&mut self, fds: Vec<OwnedFd>) -> Returned {
-        let (queues, foreign): (Vec<_>, Vec<_>) = fds.into_iter().partition(|fd| tun::is_of_driver(fd.as_fd()));
-        let returned = Returned { queues, foreign: foreign.len() };
-        self.parked.extend(foreign);
-        returned
     }
 
     fn perform(&mut self, op: Op, returned: Returned) -> Result<HelperReply, Setback> {
@@ -489,7 +301,7 @@ impl Server {
     ) -> Result<HelperReply, Setback> {
         let Some(device) = &mut self.device else {
             // The gate knows a phase with a device only after one was made.
-            return Err(Setback::Failed(crate::apply::Failure { step: "finding the device", errno: Errno::ENODEV }));
+            return Err(Setback::Failed(Failure { step: "finding the device", errno: Errno::ENODEV }));
         };
         act(&mut self.host, device).map(|()| HelperReply::Done)
     }
@@ -501,43 +313,6 @@ impl Server {
             undo::undo(&mut self.host.netlink, ifindex);
             self.manager.forget();
             self.manager.status(self.status());
-        }
-    }
-}
-
-/// How many descriptors a request comes with.
-fn announced(request: &HelperRequest) -> usize {
-    match request {
-        HelperRequest::ReturnTun { queues } => usize::from(*queues),
-        HelperRequest::Hello { .. }
-        | HelperRequest::OpenTun { .. }
-        | HelperRequest::SetAddresses { .. }
-        | HelperRequest::ReplaceRoutes { .. }
-        | HelperRequest::SetLink { .. }
-        | HelperRequest::Release => 0,
-    }
-}
-
-fn reply(socket: &UnixDatagram, reply: &HelperReply, queues: &[BorrowedFd<'_>]) -> Result<(), End> {
-    let Ok(packet) = helper::encode_reply(reply) else {
-        // Every reply is far below the limit.
-        return Err(End::Torn);
-    };
-    match fd::send(socket, &packet, queues) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(End::Violation(Violation::RepliesUnread)),
-        // It hung up before it could read this.
-        Err(_) => Err(End::InOrder),
-    }
-}
-
-/// Rounded up, so that the loop never spins through the last part of a millisecond.
-fn poll_timeout(wait: Option<Duration>) -> PollTimeout {
-    match wait {
-        None => PollTimeout::NONE,
-        Some(wait) => {
-            let ms = wait.as_micros().div_ceil(1000);
-            PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
         }
     }
 }
