@@ -65,6 +65,14 @@ pub(crate) struct Piece {
     pub(crate) more: bool,
 }
 
+/// Whether the checksum of the TCP or UDP header stands in the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    Complete,
+    /// Left to whoever hands the packet to a host. Only for whole TCP and UDP packets whose integrity the link vouches for.
+    Left,
+}
+
 /// The five values that name a TCP or UDP flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Flow {
