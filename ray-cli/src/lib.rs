@@ -13,6 +13,7 @@ mod output;
 mod probe;
 mod render;
 mod server;
+mod status_file;
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 

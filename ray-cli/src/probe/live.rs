@@ -1,13 +1,13 @@
 //! The live processes: which they are, and whether the kernel holds them to what they promise.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File, Metadata},
     os::{fd::AsRawFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use super::{act::Process, facts::Facts};
+use crate::status_file::StatusFile;
 
 /// CAP_NET_ADMIN as the kernel prints a set that holds nothing else.
 const NET_ADMIN: &str = "0000000000001000";
@@ -145,8 +145,8 @@ impl Live {
         PathBuf::from(format!("/proc/self/fd/{}/{name}", self.directory.as_raw_fd()))
     }
 
-    fn status(&self) -> Status {
-        Status::parse(&fs::read_to_string(self.path("status")).unwrap_or_default())
+    fn status(&self) -> StatusFile {
+        StatusFile::parse(&fs::read_to_string(self.path("status")).unwrap_or_default())
     }
 
     fn seen(&self) -> Seen {
@@ -184,7 +184,7 @@ pub(super) fn promises(process: Process, live: &Live, facts: &Facts) -> Vec<Prom
     let mut promises = Vec::new();
     let mut check = |name, words, found: String, holds: bool| promises.push(Promise { words, name, holds, found });
     let equals = |field: &str, expected: &str| {
-        let found = status.field(field);
+        let found = status.field(field).to_owned();
         let holds = found == expected;
         (found, holds)
     };
@@ -203,7 +203,7 @@ pub(super) fn promises(process: Process, live: &Live, facts: &Facts) -> Vec<Prom
         .map(|(set, _)| format!("{set} {}", status.field(set)))
         .collect();
     check("capabilities", words, if wrong.is_empty() { kept.to_owned() } else { wrong.join(", ") }, wrong.is_empty());
-    let uids = status.field("Uid");
+    let uids = status.field("Uid").to_owned();
     match process {
         Process::Engine => {
             let holds = uids.split_whitespace().all(|uid| uid.parse() == Ok(facts.engine.uid));
@@ -235,37 +235,9 @@ fn owner_and_flags(device: &Path) -> Option<(String, u32)> {
     Some((owner.trim().to_owned(), flags))
 }
 
-/// `/proc/PID/status`.
-#[derive(Debug, Default)]
-struct Status(BTreeMap<String, String>);
-
-impl Status {
-    fn parse(text: &str) -> Self {
-        let fields = text.lines().filter_map(|line| line.split_once(':'));
-        Self(fields.map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
-    }
-
-    fn numbers(&self, name: &str) -> Vec<u32> {
-        self.field(name).split_whitespace().filter_map(|number| number.parse().ok()).collect()
-    }
-
-    /// A field that is not there is as good as a broken promise.
-    fn field(&self, name: &str) -> String {
-        self.0.get(name).cloned().unwrap_or_default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_the_fields_of_a_process() {
-        let status = Status::parse("Name:\tray-engine\nUid:\t977\t977\t977\t977\nSeccomp:\t2\n");
-        assert_eq!(status.field("Seccomp"), "2");
-        assert_eq!(status.field("Uid"), "977\t977\t977\t977");
-        assert_eq!(status.field("NoNewPrivs"), "");
-    }
 
     #[test]
     fn an_impostor_is_not_taken_for_the_helper() {

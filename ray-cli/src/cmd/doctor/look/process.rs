@@ -2,6 +2,8 @@
 
 use std::{fs, io};
 
+use crate::status_file::StatusFile;
+
 /// The lines of `/proc/PID/status` that tell its rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cmd::doctor) struct Rights {
@@ -45,15 +47,15 @@ pub(in crate::cmd::doctor) fn named(name: &str, uid: u32) -> io::Result<Vec<Righ
 }
 
 fn parse(pid: i32, text: &str) -> Option<Rights> {
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let set = |name: &str| u64::from_str_radix(field(name)?, 16).ok();
+    let status = StatusFile::parse(text);
+    let filter = Some(status.field("Seccomp")).filter(|mode| !mode.is_empty())?;
     Some(Rights {
         pid,
-        uids: field("Uid:")?.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?,
-        effective: set("CapEff:")?,
-        permitted: set("CapPrm:")?,
-        no_new_privs: field("NoNewPrivs:")? == "1",
-        filtered: field("Seccomp:")? == SECCOMP_FILTER,
+        uids: Some(status.numbers("Uid")).filter(|uids| !uids.is_empty())?,
+        effective: status.set("CapEff")?,
+        permitted: status.set("CapPrm")?,
+        no_new_privs: status.field("NoNewPrivs") == "1",
+        filtered: filter == SECCOMP_FILTER,
     })
 }
 
