@@ -6,7 +6,7 @@
 //! | user and capabilities | refuses any | CAP_NET_ADMIN only |
 //! | no new privileges, no dump, no core | yes | yes |
 //! | no memory that becomes executable | where the kernel can | where the kernel can |
-//! | system calls | `policies/engine.syscalls` | `policies/helper-start.syscalls`, then also `policies/helper.syscalls` |
+//! | system calls | `policies/engine.syscalls` | `policies/helper.syscalls`; before it serves `policies/helper-start.syscalls` too |
 //! | files | Landlock, where the kernel can | Landlock, where the kernel can; no path from outside |
 //!
 //! Whatever is mandatory and fails ends the process; whatever the kernel is too old for is reported.

@@ -6,8 +6,9 @@
 //! name -> ERRNO               # who tries it: refused with an error, but for the lines of the name with conditions
 //! ```
 //!
-//! What no line allows or refuses ends the process. An argument is compared in its lower 32 bits, which is all that the
-//! kernel looks at where a condition makes sense, and in all 64 where it is a pointer that must be `NULL`.
+//! A value is a number, a name, or several with `|` between them. What no line allows or refuses ends the process. An
+//! argument is compared in its lower 32 bits, which is all that the kernel looks at where a condition makes sense, and in
+//! all 64 where it is a pointer that must be `NULL`.
 
 mod call;
 mod parse;
@@ -17,9 +18,10 @@ pub use self::parse::PolicyError;
 
 /// The policy of the engine.
 pub const ENGINE: &str = include_str!("../../policies/engine.syscalls");
-/// The policy of the helper from its confinement on.
-pub const HELPER_START: &str = include_str!("../../policies/helper-start.syscalls");
-/// The policy of the helper while it serves, on top of the one of its start.
+/// The policy of the helper from its confinement on: what its start alone needs, and all that it needs while it serves.
+pub const HELPER_START: &str =
+    concat!(include_str!("../../policies/helper-start.syscalls"), include_str!("../../policies/helper.syscalls"));
+/// The policy of the helper while it serves.
 pub const HELPER: &str = include_str!("../../policies/helper.syscalls");
 
 /// Arguments of a system call.

@@ -28,8 +28,9 @@ macro_rules! names {
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "ioctl requests are declared wider than the kernel takes them")]
-const NAMES: [(&str, u32); 30] = names! {
+const NAMES: [(&str, u32); 34] = names! {
     AF_INET AF_INET6 AF_NETLINK AF_UNIX
+    AT_EMPTY_PATH AT_STATX_DONT_SYNC
     CLONE_DETACHED
     F_DUPFD_CLOEXEC F_GETFD F_GETFL F_SETFD F_SETFL
     FIONBIO FIONREAD
@@ -38,8 +39,9 @@ const NAMES: [(&str, u32); 30] = names! {
     PROT_EXEC
     PR_GET_DUMPABLE PR_SET_NAME PR_SET_NO_NEW_PRIVS PR_SET_VMA
     SECCOMP_SET_MODE_FILTER
+    SIOCGSKNS
     SOCK_DGRAM SOCK_STREAM
-    TUNGETIFF TUNSETIFF TUNSETOFFLOAD TUNSETOWNER TUNSETPERSIST TUNSETVNETHDRSZ
+    TUNGETDEVNETNS TUNGETIFF TUNSETIFF TUNSETOFFLOAD TUNSETOWNER TUNSETPERSIST TUNSETVNETHDRSZ
 };
 
 /// A number, decimal or hexadecimal, or a name.
