@@ -7,7 +7,7 @@ use std::{
 };
 
 use nix::unistd::Uid;
-use ray_confine::engine::Confinement;
+use ray_confine::Confinement;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,

@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use ray_confine::engine::{Confinement, Places};
+use ray_confine::{Confinement, engine::Places};
 use ray_engine::{
     control::OverflowIds,
     engine::{self, Options},
@@ -69,7 +69,6 @@ fn confine(options: &Options) -> Result<Confinement, Box<dyn Error>> {
         config: &options.config,
         state_dir: &options.state_dir,
         runtime_dir: options.socket.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")),
-        helper_socket: &options.helper_socket,
     })?)
 }
 
@@ -84,7 +83,7 @@ fn start_log() {
 }
 
 fn report(confinement: &Confinement) {
-    tracing::info!(landlock = confinement.landlock_abi, seccomp = true, "confined");
+    tracing::info!(landlock = confinement.landlock_abi, seccomp = confinement.filters_calls(), "confined");
     for missing in confinement.missing() {
         tracing::warn!("not fully confined: {missing}");
     }

@@ -102,8 +102,8 @@ fn undo(policy: &Path, socket: &Path) -> Result<(), Stop> {
 }
 
 fn confine_process(socket_directory: Option<&Path>) -> Result<(), ConfineError> {
-    if confine::confine(socket_directory)?.is_none() {
-        log::line(format_args!("warning: this kernel lacks Landlock: root's files are open to the helper"));
+    for missing in confine::confine(socket_directory)?.missing() {
+        log::line(format_args!("warning: not fully confined: {missing}"));
     }
     Ok(())
 }

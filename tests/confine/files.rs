@@ -156,7 +156,6 @@ fn confined() -> Option<PathBuf> {
         config: &base.join("engine.toml"),
         state_dir: &base.join("state"),
         runtime_dir: &base.join("run"),
-        helper_socket: &base.join("helper.sock"),
     });
     say_text(&format!("landlock {}", confinement.unwrap().landlock_abi.is_some()));
     Some(base)

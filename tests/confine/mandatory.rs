@@ -43,7 +43,7 @@ fn the_helper_refuses_to_run_half_confined() {
 fn engine_alone() {
     if breaks() {
         let nowhere = Path::new("/nowhere");
-        let places = Places { config: nowhere, state_dir: nowhere, runtime_dir: nowhere, helper_socket: nowhere };
+        let places = Places { config: nowhere, state_dir: nowhere, runtime_dir: nowhere };
         answer(engine::confine(&places).is_err());
     }
 }

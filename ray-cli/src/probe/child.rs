@@ -183,7 +183,6 @@ fn confine(process: Process, facts: &Facts) -> Result<(), String> {
                 config: &facts.places.config,
                 state_dir: &facts.places.state_dir,
                 runtime_dir: facts.places.runtime_dir(),
-                helper_socket: &facts.places.helper_socket,
             };
             engine::confine(&places).map(drop).map_err(said)
         }

@@ -25,7 +25,7 @@ use nix::{errno::Errno, libc, unistd::geteuid};
 
 use super::{
     act::{Act, Process},
-    acts, call, child,
+    acts, child,
     facts::{Facts, within},
     judge::{self, Observed, Outcome, Reason, Standing, Verdict},
     live::{self, Found, Promise},
@@ -39,8 +39,6 @@ const SELF: &str = "/proc/self/exe";
 const REFUSED_MIN: usize = 60;
 /// Children at a time, on hosts of many processors too.
 const CHILDREN_MAX: usize = 8;
-/// Asks for the version of the kernel's Landlock instead of a set of rules.
-const LANDLOCK_VERSION: i64 = 1;
 
 /// What has not answered by then never will.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -74,7 +72,7 @@ pub(crate) fn run() -> Result<Report, ProbeError> {
     engine.notes.extend(notes);
     let pid = |found: &Found| found.live.as_ref().map(|live| live.pid);
     let facts = Facts::gather(pid(&engine), pid(&helper), own, places).with_keys_only();
-    let standing = Standing { has_identity: is_root, landlock_abi: landlock_abi() };
+    let standing = Standing { has_identity: is_root, landlock_abi: ray_confine::landlock_abi() };
     let _listener = listen(own).map_err(ProbeError::Start)?;
     let processes =
         [probe(Process::Engine, &engine, &facts, standing)?, probe(Process::Helper, &helper, &facts, standing)?];
@@ -223,11 +221,6 @@ fn spawn(process: Process, act: &Act, found: &Found, facts: &Facts) -> io::Resul
 fn listen(pid: i32) -> io::Result<UnixListener> {
     let name = acts::abstract_name(pid);
     UnixListener::bind_addr(&SocketAddr::from_abstract_name(name.get(1..).unwrap_or_default())?)
-}
-
-fn landlock_abi() -> Option<u8> {
-    let version = call::call(libc::SYS_landlock_create_ruleset, [0, 0, LANDLOCK_VERSION, 0, 0, 0]);
-    version.ok().and_then(|version| u8::try_from(version).ok())
 }
 
 #[cfg(test)]

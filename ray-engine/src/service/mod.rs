@@ -46,7 +46,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use ray_confine::engine::Confinement;
+use ray_confine::Confinement;
 use ray_ipc::control::{ErrorReply, Reply, Request};
 use tokio::{
     sync::{mpsc, oneshot},

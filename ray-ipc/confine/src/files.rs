@@ -14,8 +14,6 @@ use crate::{ConfineError, engine::Places};
 
 /// The interface that the rules are written for and tested with. Kernels with less apply what they know.
 const ABI: ABI = ABI::V6;
-/// Its number.
-pub(crate) const ABI_WANTED: u8 = 6;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// A chain of links that is longer leads nowhere; the kernel itself follows 40.

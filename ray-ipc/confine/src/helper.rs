@@ -8,7 +8,7 @@ use nix::{
 };
 
 use crate::{
-    ConfineError, capability,
+    ConfineError, Confinement, capability,
     filter::{self, Violation},
     inspect, policy, process, ruleset, sys,
 };
@@ -26,9 +26,8 @@ pub fn require_net_admin() -> Result<(), ConfineError> {
 }
 
 /// Confines the process for its start: everything but the stricter filter. To be called when the socket has its group,
-/// which takes capabilities that are given up here, and lies in `socket_dir`; `None` without a socket. Returns the version of the kernel's Landlock,
-/// or `None` where files are protected by their owners and modes only.
-pub fn confine<'a>(socket_dir: impl Into<Option<&'a Path>>) -> Result<Option<u8>, ConfineError> {
+/// which takes capabilities that are given up here, and lies in `socket_dir`; `None` without a socket.
+pub fn confine<'a>(socket_dir: impl Into<Option<&'a Path>>) -> Result<Confinement, ConfineError> {
     let violation = *VIOLATION.get_or_init(filter::violation);
     chdir("/").map_err(process::step("changing the working directory to /"))?;
     umask(Mode::from_bits_truncate(0o077));
@@ -36,10 +35,10 @@ pub fn confine<'a>(socket_dir: impl Into<Option<&'a Path>>) -> Result<Option<u8>
     process::limit(OPEN_FILES_MAX)?;
     capability::cut()?;
     process::seal()?;
-    process::refuse_executable_memory()?;
+    let refuses_executable_memory = process::refuse_executable_memory()?;
     let landlock_abi = ruleset::restrict(socket_dir.into())?;
     filter::enforce(policy::HELPER_START, violation)?;
-    Ok(landlock_abi)
+    Ok(Confinement::new(landlock_abi, refuses_executable_memory, violation))
 }
 
 /// Reads back what the kernel shows of the process, and refuses to go on where something is missing. To be called between

@@ -15,6 +15,8 @@
 
 #[cfg(feature = "helper")]
 mod capability;
+#[cfg(any(feature = "engine", feature = "helper"))]
+mod confinement;
 #[cfg(feature = "engine")]
 pub mod engine;
 mod error;
@@ -35,3 +37,5 @@ mod ruleset;
 mod sys;
 
 pub use self::error::ConfineError;
+#[cfg(any(feature = "engine", feature = "helper"))]
+pub use self::{confinement::Confinement, sys::landlock_abi};

@@ -1,10 +1,10 @@
 //! Calls that have no safe wrapper. The only unsafe code of this crate.
 
+use std::ptr;
 #[cfg(feature = "helper")]
 use std::{
     fs::File,
     os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
-    ptr,
 };
 
 use nix::{errno::Errno, libc};
@@ -13,7 +13,6 @@ use nix::{errno::Errno, libc};
 use crate::ruleset::Handled;
 
 /// Asks for the version of the interface instead of making a set of rules.
-#[cfg(feature = "helper")]
 const LANDLOCK_VERSION: u32 = 1;
 #[cfg(feature = "helper")]
 const LANDLOCK_PATH_BENEATH: u32 = 1;
@@ -43,11 +42,11 @@ pub(crate) fn clear_environment() {
 }
 
 /// The version of the kernel's Landlock, if it has any.
-#[cfg(feature = "helper")]
-pub(crate) fn landlock_abi() -> Option<u8> {
+pub fn landlock_abi() -> Option<u8> {
     // SAFETY: without a structure and with a length of zero the kernel only tells its version.
-    let version =
-        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<Handled>(), 0usize, LANDLOCK_VERSION) };
+    let version = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<libc::c_void>(), 0usize, LANDLOCK_VERSION)
+    };
     u8::try_from(version).ok().filter(|version| *version > 0)
 }
 
