@@ -7,6 +7,7 @@
 //! byte of the peer is parsed further.
 
 mod batch;
+mod congestion;
 mod dial;
 mod doorkeeper;
 mod endpoint;

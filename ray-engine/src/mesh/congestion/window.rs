@@ -1,0 +1,175 @@
+//! The window of one path. Pure: time is a value.
+//!
+//! The window is what the path delivers within its shortest round trip and a small allowance for queueing. Rate and
+//! round trip are measured as BBR does (draft-ietf-ccwg-bbr: the largest rate of the last rounds, the shortest round trip
+//! of the last seconds), without its phases of probing: a window above the product of the two probes all the time, and
+//! the allowance bounds the queue that this makes. A lost packet by itself changes nothing, since a path that loses at
+//! random delivers no slower; a round that loses much has the window leave out its surplus.
+
+use std::{collections::VecDeque, time::Duration};
+
+/// Before anything is known: what common paths take in one burst.
+const INITIAL: u64 = 32 * 1024;
+/// Below this, batching would suffer more than any path gains.
+const MIN: u64 = 16 * 1024;
+/// 2.5 Gbit/s over 50 ms.
+const MAX: u64 = 16 * 1024 * 1024;
+
+/// Rounds over which the largest rate counts.
+const ROUNDS: usize = 10;
+/// Shorter rounds measure the scheduler.
+const ROUND_MIN: Duration = Duration::from_millis(1);
+/// How long a shortest round trip counts; routes change.
+const ROUND_TRIP_AGE: Duration = Duration::from_secs(10);
+/// The queueing that is accepted: covers delayed acknowledgements and a busy processor's time slices.
+const ALLOWANCE: Duration = Duration::from_millis(2);
+
+/// How far the window goes beyond what the path was seen to deliver, in percent.
+const SURPLUS: u64 = 25;
+/// A round that loses more than one packet in so many loses to a full queue, not at random.
+const LOSS_SHARE: u64 = 50;
+/// Percent of surplus that such a round costs, and that a clean one gives back.
+const SURPLUS_CUT: u64 = 10;
+const SURPLUS_REGAIN: u64 = 1;
+/// A start ends after so many rounds that are no quarter faster than the best before.
+const FLAT_ROUNDS: u32 = 3;
+
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    bytes: u64,
+    /// Bytes a second in the last rounds, newest last.
+    rates: VecDeque<u64>,
+    round_trip: Option<(Duration, Duration)>,
+    round: Round,
+    surplus: u64,
+    /// `None` once the path's rate is known.
+    start: Option<Start>,
+}
+
+/// What came of the packets of one round trip.
+#[derive(Debug, Clone, Copy, Default)]
+struct Round {
+    began: Duration,
+    delivered: u64,
+    lost: u64,
+    marked: bool,
+    /// For want of packets, the round says nothing about how fast the path is.
+    idle: bool,
+    shortest: Option<Duration>,
+}
+
+/// Doubles the window each round until the rate no longer follows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Start {
+    best: u64,
+    flat: u32,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            bytes: INITIAL,
+            rates: VecDeque::with_capacity(ROUNDS),
+            round_trip: None,
+            round: Round::default(),
+            surplus: SURPLUS,
+            start: Some(Start::default()),
+        }
+    }
+}
+
+impl Window {
+    /// What may be under way.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// A packet has arrived. `idle` = there was nothing more to send.
+    pub(super) fn acked(&mut self, now: Duration, sent: Duration, bytes: u64, idle: bool) {
+        let took = now.saturating_sub(sent);
+        if self.round_trip.is_none_or(|(known, at)| took <= known || now.saturating_sub(at) > ROUND_TRIP_AGE) {
+            self.round_trip = Some((took, now));
+        }
+        let round = &mut self.round;
+        round.delivered += bytes;
+        round.idle |= idle;
+        round.shortest = Some(round.shortest.map_or(took, |known| known.min(took)));
+        if self.start.is_some() && !idle {
+            self.bytes = (self.bytes + bytes).min(MAX);
+        }
+        if sent >= round.began && now.saturating_sub(round.began) >= ROUND_MIN {
+            let ended = std::mem::replace(round, Round { began: now, ..Round::default() });
+            self.end_round(&ended, now);
+        }
+    }
+
+    pub(super) fn lost(&mut self, bytes: u64) {
+        self.round.lost += bytes;
+    }
+
+    /// The path has marked packets instead of dropping them.
+    pub(super) fn marked(&mut self) {
+        self.round.marked = true;
+    }
+
+    /// Nothing has arrived for long: what was known about the path is void.
+    pub(super) fn collapse(&mut self) {
+        *self = Self { bytes: MIN, round: self.round, ..Self::default() };
+    }
+
+    fn end_round(&mut self, round: &Round, now: Duration) {
+        let took = now.saturating_sub(round.began);
+        let rate = per_second(round.delivered, took);
+        // An idle round can only show that the path is faster than was known.
+        if !round.idle || rate > self.rate() {
+            if self.rates.len() == ROUNDS {
+                self.rates.pop_front();
+            }
+            self.rates.push_back(rate);
+        }
+        let crowded = round.marked || round.lost > (round.delivered + round.lost) / LOSS_SHARE;
+        self.surplus = if crowded {
+            self.surplus.saturating_sub(SURPLUS_CUT)
+        } else {
+            (self.surplus + SURPLUS_REGAIN).min(SURPLUS)
+        };
+        if !round.idle {
+            self.follow_start(round, rate, crowded);
+        }
+        if self.start.is_none() {
+            self.bytes = self.target();
+        }
+    }
+
+    fn follow_start(&mut self, round: &Round, rate: u64, crowded: bool) {
+        let (Some(start), Some((known, _))) = (&mut self.start, self.round_trip) else { return };
+        if rate > start.best + start.best / 4 {
+            *start = Start { best: rate, flat: 0 };
+        } else {
+            start.flat += 1;
+        }
+        let queued = round.shortest.is_some_and(|shortest| shortest > known + known / 4 + 2 * ALLOWANCE);
+        if crowded || queued || start.flat >= FLAT_ROUNDS {
+            self.start = None;
+        }
+    }
+
+    fn rate(&self) -> u64 {
+        self.rates.iter().copied().max().unwrap_or_default()
+    }
+
+    fn target(&self) -> u64 {
+        let Some((round_trip, _)) = self.round_trip else { return self.bytes };
+        let delivered = u128::from(self.rate()) * (round_trip + ALLOWANCE).as_nanos() / 1_000_000_000;
+        let target = delivered * u128::from(100 + self.surplus) / 100;
+        u64::try_from(target).unwrap_or(MAX).clamp(MIN, MAX)
+    }
+}
+
+fn per_second(bytes: u64, took: Duration) -> u64 {
+    let rate = u128::from(bytes) * 1_000_000_000 / took.as_nanos().max(1);
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;
