@@ -4,8 +4,10 @@
 //! each flow's wait is judged by itself. So a ping or a question to a name server leaves next, whatever stands behind it, and
 //! only the senders of the flows that stand are told to slow down.
 //!
-//! Three things differ from the RFC. A hash does not point to a bucket for good: a flow has a bucket to itself as long as one
-//! is free, so flows share only when more stand than there are buckets. CoDel does not drop ([`super::codel`]). An
+//! Some things differ from the RFC. A hash does not point to a bucket for good: a flow has a bucket to itself as long as one
+//! is free, so flows share only when more stand than there are buckets. A flow that has just begun goes first only with what fits into its turn: a
+//! sender whose queue is always short begins anew all the time, and each time 64 KiB would go before a ping. And it may spend that turn in several goes, so that a ping a
+//! millisecond is as quick as one alone; the turn is granted once a round, so that this too starves nobody. CoDel does not drop ([`super::codel`]). An
 //! item that waited far too long is given up whole, unless it is its flow's last.
 
 use std::{collections::VecDeque, fmt};
@@ -105,6 +107,8 @@ impl<T: Weigh> FairQueue<T> {
     /// The next item to leave. `lost` gets those before it that have waited too long to be worth sending.
     pub fn pop(&mut self, now: Micros, mut lost: impl FnMut(T)) -> Option<Popped<T>> {
         if self.len == 0 {
+            // The link has room and nothing to send, so the turns that are left are over at once.
+            self.state.iter_mut().for_each(|state| state.settle());
             return None;
         }
         loop {
@@ -154,11 +158,6 @@ impl<T: Weigh> FairQueue<T> {
     fn forget(&mut self, bytes: usize) {
         self.len -= 1;
         self.bytes -= bytes;
-        if self.len == 0
-            && let Some(state) = &mut self.state
-        {
-            state.settle();
-        }
     }
 }
 
@@ -182,6 +181,11 @@ impl<T> State<T> {
         bucket.bytes += entry.bytes;
         bucket.items += 1;
         bucket.deficit = (bucket.deficit + refund).min(QUANTUM);
+        match end {
+            End::Back => self.items.push_back(at, entry),
+            End::Front => self.items.push_front(at, entry),
+        }
+        let was_empty = !self.filled.contains(at);
         self.filled.insert(at);
         if !self.listed.contains(at) {
             self.listed.insert(at);
@@ -191,10 +195,14 @@ impl<T> State<T> {
                 // It has had its turn as a fresh one.
                 End::Front => self.standing.push_back(at),
             }
-        }
-        match end {
-            End::Front => self.items.push_front(at, entry),
-            End::Back => self.items.push_back(at, entry),
+        } else if was_empty
+            && bucket.deficit > 0
+            && let Some(place) = self.standing.iter().position(|other| *other == at)
+            && let End::Back = end
+        {
+            // It has emptied before its turn was used up, and goes on with what is left of it.
+            self.standing.remove(place);
+            self.fresh.push_back(at);
         }
     }
 
@@ -205,7 +213,13 @@ impl<T> State<T> {
                 None => (*self.standing.front()?, false),
             };
             let has_turn = self.flows[at].deficit > 0;
-            if has_turn && let Some(entry) = self.take(at) {
+            // Only what fits into a fresh flow's turn goes before others; a super-packet does not.
+            let too_large =
+                is_fresh && self.items.front(at).is_some_and(|entry| charge(entry.bytes) > self.flows[at].deficit);
+            if has_turn
+                && !too_large
+                && let Some(entry) = self.take(at)
+            {
                 let flow = &mut self.flows[at];
                 let (waited, last) = (now.saturating_sub(entry.since), flow.items == 0);
                 // The last one goes even then: it tells the receiver that others are missing.
@@ -270,7 +284,7 @@ impl<T> State<T> {
         (0..BUCKETS).max_by_key(|at| memory(&self.flows[*at])).unwrap_or_default()
     }
 
-    /// Nothing waits, so the turns that are left are over at once.
+    /// Ends every turn.
     fn settle(&mut self) {
         self.fresh.clear();
         self.standing.clear();

@@ -58,6 +58,10 @@ impl<T> Lists<T> {
         self.ends[list] = Some(Ends { first: at, last: ends.map_or(at, |ends| ends.last) });
     }
 
+    pub(super) fn front(&self, list: usize) -> Option<&Entry<T>> {
+        self.nodes[self.ends[list]?.first].entry.as_ref()
+    }
+
     pub(super) fn pop_front(&mut self, list: usize) -> Option<Entry<T>> {
         let ends = self.ends[list]?;
         let node = &mut self.nodes[ends.first];
@@ -112,7 +116,10 @@ mod tests {
                     lists.push_back(list, entry(number));
                     model[list].push_back(number);
                 }
-                _ => assert_eq!(lists.pop_front(list).map(|entry| entry.item), model[list].pop_front()),
+                _ => {
+                    assert_eq!(lists.front(list).map(|entry| entry.item), model[list].front().copied());
+                    assert_eq!(lists.pop_front(list).map(|entry| entry.item), model[list].pop_front());
+                }
             }
         }
         for (list, mut wanted) in model.into_iter().enumerate() {

@@ -220,7 +220,8 @@ mod tests {
         lost.sort_unstable();
         assert_eq!(lost, [0, 9]);
         let mut late = Vec::new();
-        let taken: Vec<u32> = waiting.take(&peer(1), 5_500_000, |item| late.push(item.0)).iter().map(|item| item.0).collect();
+        let taken: Vec<u32> =
+            waiting.take(&peer(1), 5_500_000, |item| late.push(item.0)).iter().map(|item| item.0).collect();
         assert_eq!((late, taken), (vec![1, 2], vec![3, 4]));
         assert_eq!((waiting.is_empty(), waiting.memory()), (true, 0));
     }
