@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | [`ident`] | values |
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
-//! | 2 | [`route`], [`firewall`], [`sync`] | decisions |
+//! | 2 | [`route`], [`firewall`], [`sync`], [`queue`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
 //! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`feed`], [`publish`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
@@ -28,6 +28,7 @@ pub mod packet;
 pub mod plane;
 pub mod probe;
 pub mod publish;
+pub mod queue;
 pub mod readiness;
 pub mod route;
 pub mod service;

@@ -12,7 +12,7 @@ const HELPER: &str = "ray-helper/src/";
 const LAYERS: [&[&str]; 8] = [
     &["ident"],
     &["packet", "ledger", "dns"],
-    &["route", "firewall", "sync"],
+    &["route", "firewall", "sync", "queue"],
     &["plane"],
     &["tun", "mesh", "publish", "store", "host", "config", "probe", "feed"],
     &["forward", "service"],

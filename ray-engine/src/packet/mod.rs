@@ -3,7 +3,9 @@
 
 pub mod checksum;
 mod cited;
+pub mod ecn;
 mod emit;
+mod flow;
 pub mod icmp;
 mod ipv4;
 mod ipv6;
@@ -16,6 +18,7 @@ use std::net::IpAddr;
 
 pub use self::{
     cited::{Cited, CitedKind},
+    flow::flow_hash,
     malformed::Malformed,
     transport::{ICMP, ICMPV6, TCP, UDP},
 };
