@@ -3,11 +3,11 @@
 
 use std::{io, os::fd::BorrowedFd, sync::Arc};
 
-use super::{Forwarder, now, unpacked, unsent};
+use super::{Forwarder, not_packed, now, unsent};
 use crate::{
     firewall::{Direction, Party},
     mesh::{Batch, Mesh},
-    packet,
+    packet::{self, Checksum},
     plane::{self, DropReason, Outbound, Routed, Snapshot},
     tun::{Chunk, Reader, Wake, Writer},
 };
@@ -48,8 +48,8 @@ fn take(
                 return Ok(());
             };
             let split = chunk.segments(|packet| {
-                if let Err(reason) = batch.push(routed, packet) {
-                    live.drops.count(unpacked(reason));
+                if let Err(reason) = batch.push(routed, packet, Checksum::Complete) {
+                    live.drops.count(not_packed(reason));
                 }
             });
             if let Err(malformed) = split {
@@ -97,7 +97,7 @@ fn batch_for<'a>(mesh: &Mesh, routed: Routed, batches: &'a mut Vec<Batch>) -> Op
     batches.get_mut(at)
 }
 
-fn send(forwarder: &Forwarder, batch: Batch) {
+fn send(forwarder: &Forwarder, mut batch: Batch) {
     let packets = batch.packets();
     match batch.send() {
         Ok(too_big) => forwarder.live.drops.count_n(DropReason::TooBig, too_big),

@@ -7,8 +7,11 @@ use bytes::Bytes;
 use super::{Forwarder, now};
 use crate::{
     firewall::{Direction, Party},
-    mesh::{Batch, Link, frame::Unpacker},
-    packet::{self, icmp},
+    mesh::{
+        Batch, Link,
+        frame::{Unpacked, Unpacker},
+    },
+    packet::{self, Checksum, icmp},
     plane::{self, Deliverable, DropReason, Reply},
 };
 
@@ -21,8 +24,15 @@ pub(super) async fn run(forwarder: Arc<Forwarder>, link: Arc<Link>) {
     let mut batch = Vec::new();
     while let Some(count) = link.recv(&mut datagrams).await {
         for datagram in datagrams.iter().take(count) {
-            if unpacker.unpack(datagram, |handle, packet| judge(&forwarder, &link, handle, packet, &mut batch)).is_err()
-            {
+            let unpacked = unpacker.unpack(datagram, now(), |unpacked| match unpacked {
+                Unpacked::Packet { handle, checksum: Checksum::Complete, bytes } => {
+                    judge(&forwarder, &link, handle, bytes, &mut batch);
+                }
+                // This node has not named the feature.
+                Unpacked::Packet { checksum: Checksum::Left, .. } => forwarder.live.drops.count(DropReason::BadFrame),
+                Unpacked::Totals(_) => {}
+            });
+            if unpacked.is_err() {
                 forwarder.live.drops.count(DropReason::BadFrame);
             }
         }
@@ -61,7 +71,7 @@ fn judge(forwarder: &Forwarder, link: &Arc<Link>, handle: u16, packet: Bytes, ba
 /// Sends an answer at once: they are few, and rate-limited. One that cannot be sent is one less.
 fn reply(link: &Arc<Link>, answer: &Reply) {
     let Some(mut batch) = Batch::new(link.clone()) else { return };
-    if batch.push(answer.routed(), answer.packet()).is_ok() {
+    if batch.push(answer.routed(), answer.packet(), Checksum::Complete).is_ok() {
         let _ = batch.send();
     }
 }

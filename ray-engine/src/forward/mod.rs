@@ -16,7 +16,8 @@ use crate::{
     feed::DropFeed,
     firewall::Millis,
     ident::PeerId,
-    mesh::{Batch, Link, Mesh, Unpacked, Unsent},
+    mesh::{Batch, Link, Mesh, NotPacked, Unsent},
+    packet::Checksum,
     plane::{self, Deliverable, DropReason, Live, Outbound},
     probe::Probes,
     tun::Writer,
@@ -80,7 +81,7 @@ impl Forwarder {
             };
         let link = mesh.links().get(&routed.peer()).ok_or(DropReason::NoLink)?;
         let mut batch = Batch::new(link).ok_or(DropReason::NoLink)?;
-        batch.push(routed, packet).map_err(unpacked)?;
+        batch.push(routed, packet, Checksum::Complete).map_err(not_packed)?;
         match batch.send().map_err(unsent)? {
             0 => Ok(()),
             _ => Err(DropReason::TooBig),
@@ -113,10 +114,10 @@ fn now() -> Millis {
     Millis::try_from(START.elapsed().as_millis()).unwrap_or(Millis::MAX)
 }
 
-fn unpacked(unpacked: Unpacked) -> DropReason {
-    match unpacked {
-        Unpacked::OtherPeer | Unpacked::NoHandle => DropReason::NoLink,
-        Unpacked::TooBig => DropReason::TooBig,
+fn not_packed(why: NotPacked) -> DropReason {
+    match why {
+        NotPacked::OtherPeer | NotPacked::NoHandle => DropReason::NoLink,
+        NotPacked::TooBig => DropReason::TooBig,
     }
 }
 

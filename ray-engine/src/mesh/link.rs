@@ -58,6 +58,8 @@ pub struct Link {
     /// Whether the peer has spoken, and the features that it named.
     greeted: AtomicBool,
     features: AtomicU32,
+    /// Numbers the packets that are sent in parts, over all batches.
+    fragment_ids: Arc<AtomicU32>,
 }
 
 enum Outgoing {
@@ -105,6 +107,7 @@ impl Link {
             rx_bytes: AtomicU64::new(0),
             greeted: AtomicBool::new(false),
             features: AtomicU32::new(0),
+            fragment_ids: Arc::default(),
         });
         (link.clone(), converse(link, own_features, queue, events, up))
     }
@@ -194,6 +197,10 @@ impl Link {
     /// Whether the peer may use this handle of ours.
     pub fn accepts(&self, handle: u16) -> bool {
         self.rx_handles.load().contains(&handle)
+    }
+
+    pub(super) fn fragment_ids(&self) -> Arc<AtomicU32> {
+        self.fragment_ids.clone()
     }
 
     /// Largest datagram that the path takes at this moment; `None` when the link is gone.

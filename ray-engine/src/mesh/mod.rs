@@ -23,7 +23,7 @@ mod stream;
 pub mod wire;
 
 pub use self::{
-    batch::{Batch, Unpacked},
+    batch::{Batch, NotPacked},
     endpoint::{Guest, Mesh, MeshSettings},
     error::MeshError,
     event::{By, Credit, Door, Entering, JoinRefusal, MeshEvent, Seating, Ticket},

@@ -12,6 +12,10 @@ use crate::ledger::limits::{ANSWER_ENTRIES_MAX, ENTRY_BYTES_MAX};
 pub const VERSION: u16 = 2;
 /// Feature bit: the sender has no IPv4 address in the mesh.
 pub const FEATURE_IPV6_ONLY: u32 = 1;
+/// Feature bit: the sender takes packets whose TCP or UDP checksum is left to it (frame kind 0x03).
+pub const FEATURE_SEGMENTS: u32 = 2;
+/// Feature bit: the sender takes control frames (frame kind 0x04).
+pub const FEATURE_CONTROL: u32 = 4;
 /// Heads that one message names. More concurrent heads than that are found in the answers.
 pub const HEADS_MAX: usize = 512;
 /// Epochs whose keys one message asks for.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::{Fragment, Layout, TCP, UDP};
+
 /// A running ones' complement sum. Every slice but the last has an even length.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sum(u64);
@@ -55,6 +57,35 @@ pub fn pseudo(src: IpAddr, dst: IpAddr, protocol: u8, len: u16) -> Sum {
     add_address(add_address(sum, src), dst)
 }
 
+/// Fills in the checksum of a whole TCP or UDP packet, whatever stands in its place. `false`, and nothing changed, for
+/// any other.
+#[must_use]
+pub fn complete(packet: &mut [u8], layout: &Layout) -> bool {
+    let at = match layout.protocol {
+        TCP => 16,
+        UDP => 6,
+        _ => return false,
+    };
+    let Some(transport) = packet.get_mut(layout.transport_at..) else { return false };
+    let Ok(len) = u16::try_from(transport.len()) else { return false };
+    if layout.fragment != Fragment::Whole || transport.len() < at + 2 {
+        return false;
+    }
+    let pseudo = pseudo(layout.src, layout.dst, layout.protocol, len);
+    if let Some(field) = transport.get_mut(at..at + 2) {
+        field.fill(0);
+    }
+    let mut sum = pseudo.plus(transport).finish();
+    if layout.protocol == UDP && sum == 0 {
+        // Zero would say that there is no checksum.
+        sum = u16::MAX;
+    }
+    if let Some(field) = transport.get_mut(at..at + 2) {
+        field.copy_from_slice(&sum.to_be_bytes());
+    }
+    true
+}
+
 fn add_address(sum: Sum, address: IpAddr) -> Sum {
     match address {
         IpAddr::V4(v4) => sum.plus(&v4.octets()),
@@ -66,6 +97,11 @@ fn add_address(sum: Sum, address: IpAddr) -> Sum {
 #[allow(clippy::cast_possible_truncation, reason = "test data is small")]
 mod tests {
     use super::*;
+    use crate::packet::{
+        self,
+        samples::{ACK, Tcp, ip},
+        udp,
+    };
 
     #[test]
     fn agrees_with_the_definition_at_every_length() {
@@ -86,6 +122,36 @@ mod tests {
         let mut without = header;
         without[10..12].fill(0);
         assert_eq!(of(&without), 0xb861);
+    }
+
+    #[test]
+    fn completes_what_was_left_open_and_nothing_else() {
+        for (src, dst) in [("100.64.0.1", "100.64.0.2"), ("fd00::1", "fd00::2")] {
+            let socket = |address: &str, port| (ip(address), port).into();
+            let tcp = Tcp { src, dst, seq: 1, flags: ACK, payload: b"odd" }.build();
+            let udp = udp::build(socket(src, 1), socket(dst, 2), b"payload").unwrap();
+            // The payload cancels the rest of the sum, so that the checksum comes out as zero and is sent as its other form.
+            let blank = udp::build(socket(src, 1), socket(dst, 2), &[0, 0]).unwrap();
+            let layout = packet::parse(&blank).unwrap().layout();
+            let sum = &blank[layout.transport_at + 6..][..2];
+            let zero = udp::build(socket(src, 1), socket(dst, 2), sum).unwrap();
+            assert_eq!(zero[layout.transport_at + 6..][..2], [0xff, 0xff]);
+            for (packet, at) in [(tcp, 16), (udp, 6), (zero, 6)] {
+                let layout = packet::parse(&packet).unwrap().layout();
+                let mut open = packet.clone();
+                open[layout.transport_at + at..][..2].copy_from_slice(&[0x12, 0x34]);
+                assert!(complete(&mut open, &layout));
+                assert_eq!(open, packet);
+                for other in [
+                    Layout { fragment: Fragment::First, ..layout },
+                    Layout { protocol: 58, ..layout },
+                    Layout { transport_at: packet.len() - 1, ..layout },
+                ] {
+                    assert!(!complete(&mut open, &other));
+                    assert_eq!(open, packet);
+                }
+            }
+        }
     }
 
     fn slow(bytes: &[u8]) -> u16 {
