@@ -24,6 +24,7 @@ mod refusals;
 mod removal;
 mod sandbox;
 mod settings;
+mod sizes;
 mod splits;
 mod support;
 mod survival;

@@ -9,6 +9,7 @@ mod processes;
 mod rootless;
 mod teardown;
 mod tools;
+mod wires;
 
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 
 mod egress;
 mod ingress;
+#[cfg_attr(not(test), expect(dead_code, reason = "the packet loops do not ask it yet"))]
+mod path_mtu;
 mod tunnel;
 
 use std::{

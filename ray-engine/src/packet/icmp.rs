@@ -11,6 +11,9 @@ const UNREACHABLE_V4: u8 = 3;
 const TIME_EXCEEDED_V4: u8 = 11;
 const PARAMETER_PROBLEM_V4: u8 = 12;
 const PROHIBITED_V4: u8 = 13;
+const FRAGMENTATION_NEEDED_V4: u8 = 4;
+const SOURCE_QUENCH_V4: u8 = 4;
+const REDIRECT_V4: u8 = 5;
 
 const UNREACHABLE_V6: u8 = 1;
 const TOO_BIG_V6: u8 = 2;
@@ -19,6 +22,9 @@ const PARAMETER_PROBLEM_V6: u8 = 4;
 const ECHO_REQUEST_V6: u8 = 128;
 const ECHO_REPLY_V6: u8 = 129;
 const PROHIBITED_V6: u8 = 1;
+/// Types below this are errors (RFC 4443, 2.1).
+const INFORMATIONAL_V6: u8 = 128;
+const REDIRECT_V6: u8 = 137;
 
 const CHECKSUM_AT: usize = 2;
 const HEADER_LEN: usize = 8;
@@ -58,15 +64,50 @@ pub fn echo_request(src: IpAddr, dst: IpAddr, id: u16, seq: u16, payload: &[u8])
 
 /// The error that tells the sender of `refused` that a rule forbids it, as a whole IP packet.
 pub fn prohibited(refused: &Parsed<'_>) -> Option<Vec<u8>> {
-    let (protocol, kind, code, cited_max) = match refused.src() {
-        IpAddr::V4(_) => (ICMP, UNREACHABLE_V4, PROHIBITED_V4, CITED_MAX_V4),
-        IpAddr::V6(_) => (ICMPV6, UNREACHABLE_V6, PROHIBITED_V6, CITED_MAX_V6),
+    match refused.src() {
+        IpAddr::V4(_) => error(refused, refused.dst(), [UNREACHABLE_V4, PROHIBITED_V4], [0; 4]),
+        IpAddr::V6(_) => error(refused, refused.dst(), [UNREACHABLE_V6, PROHIBITED_V6], [0; 4]),
+    }
+}
+
+/// The error that tells the sender of `packet` that the way on takes `mtu` bytes, as a whole IP packet. It is for our own
+/// host alone: `from`, whatever address it is said to come from, never leaves this machine.
+pub fn too_big(packet: &Parsed<'_>, mtu: u16, from: IpAddr) -> Option<Vec<u8>> {
+    let [high, low] = mtu.to_be_bytes();
+    match packet.src() {
+        IpAddr::V4(_) => error(packet, from, [UNREACHABLE_V4, FRAGMENTATION_NEEDED_V4], [0, 0, high, low]),
+        IpAddr::V6(_) => error(packet, from, [TOO_BIG_V6, 0], [0, 0, high, low]),
+    }
+}
+
+/// Whether no error may answer the packet (RFC 1122, 3.2.2; RFC 4443, 2.4), so that errors cannot breed: an ICMP error or
+/// redirect, and a fragment that does not show what it is.
+pub fn is_unanswerable(parsed: &Parsed<'_>) -> bool {
+    if parsed.layout.fragment == Fragment::Later {
+        return true;
+    }
+    let kind = parsed.transport().first();
+    match (parsed.src(), parsed.protocol()) {
+        (IpAddr::V4(_), ICMP) => kind.is_none_or(|kind| {
+            [UNREACHABLE_V4, SOURCE_QUENCH_V4, REDIRECT_V4, TIME_EXCEEDED_V4, PARAMETER_PROBLEM_V4].contains(kind)
+        }),
+        (IpAddr::V6(_), ICMPV6) => kind.is_none_or(|&kind| kind < INFORMATIONAL_V6 || kind == REDIRECT_V6),
+        _ => false,
+    }
+}
+
+/// An error about `cause`, of the given type and code, with four bytes that differ by these.
+fn error(cause: &Parsed<'_>, from: IpAddr, [kind, code]: [u8; 2], rest: [u8; 4]) -> Option<Vec<u8>> {
+    let (protocol, cited_max) = match cause.src() {
+        IpAddr::V4(_) => (ICMP, CITED_MAX_V4),
+        IpAddr::V6(_) => (ICMPV6, CITED_MAX_V6),
     };
-    let cited = refused.bytes().get(..cited_max).unwrap_or(refused.bytes());
+    let cited = cause.bytes().get(..cited_max).unwrap_or(cause.bytes());
     let mut message = Vec::with_capacity(HEADER_LEN + cited.len());
-    message.extend_from_slice(&[kind, code, 0, 0, 0, 0, 0, 0]);
+    message.extend_from_slice(&[kind, code, 0, 0]);
+    message.extend_from_slice(&rest);
     message.extend_from_slice(cited);
-    emit::packet(refused.dst(), refused.src(), protocol, &message, CHECKSUM_AT)
+    emit::packet(from, cause.src(), protocol, &message, CHECKSUM_AT)
 }
 
 /// Identifier and sequence number, if the packet is an echo reply.
@@ -110,5 +151,87 @@ pub(super) fn echo_kind(v4: bool, kind: u8) -> Option<bool> {
         (true, ECHO_REQUEST_V4) | (false, ECHO_REQUEST_V6) => Some(true),
         (true, ECHO_REPLY_V4) | (false, ECHO_REPLY_V6) => Some(false),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is small")]
+mod tests {
+    use super::*;
+    use crate::packet::{
+        checksum, parse,
+        samples::{ip, tcp_segment},
+        udp,
+    };
+
+    const ACK: u8 = 0x10;
+    const V4: (&str, &str) = ("100.80.0.1", "100.80.0.2");
+    const V6: (&str, &str) = ("fd5a::1", "fd5a::2");
+
+    #[test]
+    fn tells_the_sender_of_a_too_big_packet_the_size_that_fits() {
+        for (addresses, kind, code) in [(V4, UNREACHABLE_V4, FRAGMENTATION_NEEDED_V4), (V6, TOO_BIG_V6, 0)] {
+            let cause = tcp_segment((addresses.0, 40_000), (addresses.1, 443), ACK, 77, 9, &[0x5a; 1360]);
+            let parsed = parse(&cause).unwrap();
+            let error = too_big(&parsed, 1337, ip(addresses.1)).unwrap();
+            let told = parse(&error).unwrap();
+            assert_eq!((told.src(), told.dst()), (ip(addresses.1), ip(addresses.0)));
+            let message = told.transport();
+            assert_eq!(message[..2], [kind, code]);
+            assert_eq!(message[4..8], 1337u32.to_be_bytes());
+            assert!(sums_up(&told), "the checksum");
+            assert!(cause.starts_with(&message[HEADER_LEN..]), "it cites the packet");
+            let limit = if told.src().is_ipv4() { 576 } else { 1280 };
+            assert_eq!(error.len(), limit, "as much of it as such an error may");
+            assert!(matches!(message_of(&told), Some(Message::Error(Some(_)))), "a firewall knows its flow");
+        }
+    }
+
+    #[test]
+    fn cites_a_short_packet_whole() {
+        let cause = tcp_segment((V4.0, 1), (V4.1, 2), ACK, 0, 0, b"short");
+        let error = too_big(&parse(&cause).unwrap(), 576, ip("100.80.0.9")).unwrap();
+        let told = parse(&error).unwrap();
+        assert_eq!(told.src(), ip("100.80.0.9"));
+        assert_eq!(told.transport()[HEADER_LEN..], cause[..]);
+        assert!(sums_up(&told));
+    }
+
+    #[test]
+    fn makes_no_error_across_the_two_families() {
+        let cause = tcp_segment((V4.0, 1), (V4.1, 2), ACK, 0, 0, b"");
+        assert_eq!(too_big(&parse(&cause).unwrap(), 1280, ip(V6.1)), None);
+    }
+
+    #[test]
+    fn an_error_answers_no_error_but_anything_else() {
+        for addresses in [V4, V6] {
+            let (src, dst) = (ip(addresses.0), ip(addresses.1));
+            let (src_at, dst_at) = ((src, 5).into(), (dst, 6).into());
+            let datagram = udp::build(src_at, dst_at, b"x").unwrap();
+            let parsed = parse(&datagram).unwrap();
+            assert!(!is_unanswerable(&parsed));
+            for error in [too_big(&parsed, 1280, dst).unwrap(), prohibited(&parsed).unwrap()] {
+                assert!(is_unanswerable(&parse(&error).unwrap()));
+            }
+            let (redirect, echo) = if src.is_ipv4() { (REDIRECT_V4, ECHO_REPLY_V4) } else { (REDIRECT_V6, 129) };
+            for (kind, expected) in [(redirect, true), (echo, false)] {
+                let protocol = if src.is_ipv4() { ICMP } else { ICMPV6 };
+                let message = [kind, 0, 0, 0, 0, 0, 0, 0];
+                let packet = emit::packet(src, dst, protocol, &message, CHECKSUM_AT).unwrap();
+                assert_eq!(is_unanswerable(&parse(&packet).unwrap()), expected, "type {kind}");
+            }
+            let request = echo_request(src, dst, 1, 2, b"x").unwrap();
+            assert!(!is_unanswerable(&parse(&request).unwrap()));
+        }
+    }
+
+    fn sums_up(told: &Parsed<'_>) -> bool {
+        let message = told.transport();
+        let covered = match told.src() {
+            IpAddr::V4(_) => checksum::Sum::default(),
+            IpAddr::V6(_) => checksum::pseudo(told.src(), told.dst(), ICMPV6, message.len() as u16),
+        };
+        covered.plus(message).finish() == 0
     }
 }

@@ -10,6 +10,7 @@ pub mod icmp;
 mod ipv4;
 mod ipv6;
 mod malformed;
+pub mod mss;
 pub mod tcp;
 mod transport;
 pub mod udp;

@@ -21,6 +21,7 @@ Examples:
   ray-lab exec n1 -- ray create home
   ray-lab exec n2 --user alice -- ray status
   ray-lab link n2 down                  pull its cable
+  ray-lab link n2 mtu 1280              make it a narrow one
   ray-lab kill n1 engine && ray-lab start n1 engine
   ray-lab down
 
@@ -115,12 +116,29 @@ pub(super) enum Verb {
         /// Only this process
         process: Option<Process>,
     },
-    /// Pull a host's cable, or plug it in
+    /// Pull a host's cable, plug it in, or change the longest packet that it takes
     Link {
         #[arg(long, default_value = DEFAULT_NAME, help = "Which lab")]
         name: String,
         node: String,
         state: LinkState,
+        /// With mtu: the packet's bytes
+        #[arg(value_name = "N", required_if_eq("state", "mtu"), value_parser = clap::value_parser!(u16).range(1280..=9000))]
+        bytes: Option<u16>,
+    },
+    /// Lose packets on a host's cable at random, in each direction
+    Loss {
+        #[arg(long, default_value = DEFAULT_NAME, help = "Which lab")]
+        name: String,
+        node: String,
+        /// How many of a hundred; 0 ends it
+        percent: f64,
+    },
+    /// Leave hosts only the relay to reach others by; without hosts, end that
+    RelayOnly {
+        #[arg(long, default_value = DEFAULT_NAME, help = "Which lab")]
+        name: String,
+        nodes: Vec<String>,
     },
     /// Part hosts from all others, which keep the infra; without hosts, end that
     Split {
@@ -147,6 +165,7 @@ pub(super) enum Verb {
 pub(super) enum LinkState {
     Up,
     Down,
+    Mtu,
 }
 
 /// Steps in which the lab starts itself; not for people.
@@ -238,6 +257,29 @@ pub(super) enum Tool {
         echo: u16,
         flows: u32,
     },
+    /// Answer what sizes, bursts and flow send, at this port and the one above
+    SizesServe { port: u16 },
+    /// Exchange datagrams and TCP writes of every size with a sizes-serve, look at each byte, and report
+    Sizes {
+        target: SocketAddr,
+        /// The longest datagram and the longest write
+        max: usize,
+        /// Leave so many sizes out between two
+        #[arg(long, default_value_t = 1)]
+        step: usize,
+    },
+    /// Send bursts of numbered datagrams to a sizes-serve, each with one call, and report how many are answered
+    Bursts {
+        target: SocketAddr,
+        count: u64,
+        /// Datagrams in a burst
+        #[arg(long, default_value_t = 40)]
+        segments: u64,
+        #[arg(long, default_value_t = 1200)]
+        size: usize,
+    },
+    /// Send to a sizes-serve over TCP until our stdin ends, and report the longest silence
+    Flow { target: SocketAddr },
     /// Echo on these ports of TCP and UDP
     ReachServe {
         #[arg(required = true)]

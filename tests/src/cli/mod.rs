@@ -39,10 +39,16 @@ fn dispatch(verb: Verb) -> Result<u8, LabError> {
         }
         Verb::Start { name, node, process } => Lab::attach(&name)?.start_process(&node, process)?,
         Verb::Stop { name, node, process } => Lab::attach(&name)?.stop_process(&node, process)?,
-        Verb::Link { name, node, state } => match state {
-            args::LinkState::Up => Lab::attach(&name)?.link_up(&node)?,
-            args::LinkState::Down => Lab::attach(&name)?.link_down(&node)?,
+        Verb::Link { name, node, state, bytes } => match (state, bytes) {
+            (args::LinkState::Up, None) => Lab::attach(&name)?.link_up(&node)?,
+            (args::LinkState::Down, None) => Lab::attach(&name)?.link_down(&node)?,
+            (args::LinkState::Mtu, Some(mtu)) => Lab::attach(&name)?.link_mtu(&node, mtu)?,
+            _ => return Err(LabError::Usage("a number of bytes goes with mtu, and with nothing else".to_owned())),
         },
+        Verb::Loss { name, node, percent } => Lab::attach(&name)?.loss(&node, percent)?,
+        Verb::RelayOnly { name, nodes } => {
+            Lab::attach(&name)?.relay_only(&nodes.iter().map(String::as_str).collect::<Vec<_>>())?;
+        }
         Verb::Split { name, nodes } => {
             Lab::attach(&name)?.split(&nodes.iter().map(String::as_str).collect::<Vec<_>>())?;
         }

@@ -13,8 +13,8 @@ use crate::{
     lab::LabError,
     live_helper::NetState,
     tool::{
-        ToolError, blob, bulk, caller, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, stranger,
-        stream, swarm, udp,
+        ToolError, blob, bulk, caller, capture, dns, flood, hold, http, notify, ping, ps, reach, rogue, sizes,
+        stranger, stream, swarm, udp,
     },
 };
 
@@ -88,6 +88,17 @@ pub(super) fn run(tool: Tool) -> u8 {
         }
         Tool::UdpFlood { target, echo, flows } => {
             shown(flood::flood(target, echo, flows), |report| print_json(report).map(|()| 0))
+        }
+        Tool::SizesServe { port } => shown(sizes::serve(port, || note("listening")), |()| Ok(0)),
+        Tool::Sizes { target, max, step } => {
+            shown(sizes::ask(target, max, step), |report| print_json(report).map(|()| u8::from(!report.intact())))
+        }
+        Tool::Bursts { target, count, segments, size } => {
+            shown(sizes::bursts(target, count, segments, size), |report| print_json(report).map(|()| 0))
+        }
+        Tool::Flow { target } => {
+            let ended = stdin_end();
+            shown(sizes::flow(target, move || ended.is_finished()), |report| print_json(report).map(|()| 0))
         }
         Tool::ReachServe { ports } => shown(reach::serve(&ports, || drop(print("listening"))), |()| Ok(0)),
         Tool::Reach { deadline, cells } => match Duration::try_from_secs_f64(deadline) {

@@ -150,6 +150,28 @@ impl Lab {
         self.ask(&Request::Link { node: node.to_owned(), up: true })
     }
 
+    /// Makes a node's cable take packets of up to `mtu` bytes. Its own kernel knows; longer ones that come from elsewhere are
+    /// lost without a word, as on any switch. From then on no cable of the lab carries a burst as one packet.
+    pub fn link_mtu(&self, node: &str, mtu: u16) -> Result<(), LabError> {
+        self.ask(&Request::LinkMtu { node: node.to_owned(), mtu })
+    }
+
+    /// Loses so many of a hundred packets on a node's cable at random, in each direction; zero ends that.
+    pub fn loss(&self, node: &str, percent: f64) -> Result<(), LabError> {
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(LabError::Usage(format!("{percent} is no percentage")));
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and a million")]
+        let ppm = (percent * 10_000.0).round() as u32;
+        self.ask(&Request::Loss { node: node.to_owned(), ppm })
+    }
+
+    /// Leaves these nodes only the relay to reach others by: their cables carry UDP with the infra alone. All others get
+    /// it back.
+    pub fn relay_only(&self, nodes: &[&str]) -> Result<(), LabError> {
+        self.ask(&Request::RelayOnly { nodes: nodes.iter().map(|node| (*node).to_owned()).collect() })
+    }
+
     /// Parts these nodes from all others, which keep the relay and the pkarr server. No cable is pulled: no node is told.
     pub fn split(&self, apart: &[&str]) -> Result<(), LabError> {
         self.ask(&Request::Split { apart: apart.iter().map(|node| (*node).to_owned()).collect() })

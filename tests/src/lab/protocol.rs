@@ -53,6 +53,20 @@ pub enum Request {
         node: String,
         up: bool,
     },
+    /// The longest packet on a node's cable.
+    LinkMtu {
+        node: String,
+        mtu: u16,
+    },
+    /// How many of a million packets are lost on a node's cable, in each direction.
+    Loss {
+        node: String,
+        ppm: u32,
+    },
+    /// Takes UDP from these nodes but for that with the infra, and gives it back to all others.
+    RelayOnly {
+        nodes: Vec<String>,
+    },
     /// Plugs these nodes into a switch of their own, and all others into the first one.
     Split {
         apart: Vec<String>,

@@ -6,3 +6,4 @@ pub mod holder;
 pub mod mounts;
 pub mod netlink;
 pub mod privileges;
+pub mod wire;

@@ -28,14 +28,17 @@ use crate::{
     node::{
         enter::EnterArgs,
         holder::{CABLE_PLUGGED, HolderArgs, NAMESPACES_READY, NODE_READY},
-        netlink::Netlink,
+        netlink::{Netlink, NetlinkError},
         privileges::Privileges,
+        wire::Wire,
     },
 };
 
 /// The bridges in the supervisor's network namespace: the one that all nodes begin at, and the one of those apart.
 pub(super) const SWITCH: &str = "switch";
 pub(super) const SWITCH_APART: &str = "switch-apart";
+/// The cable's end inside a node.
+const CABLE: &str = "eth0";
 /// How long a process may take until it answers; a debug build on a busy machine included.
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 /// How long a process may take to end in order.
@@ -76,6 +79,9 @@ pub(super) struct Node {
 #[derive(Debug)]
 struct State {
     link: bool,
+    /// `None` while the cable is as it was made.
+    wire: Option<Wire>,
+    single_packets: bool,
     services: Vec<Service>,
 }
 
@@ -110,7 +116,7 @@ impl Node {
         let kinds: &[Process] = if name == INFRA { &[Process::Infra] } else { &[Process::Helper, Process::Engine] };
         let services =
             kinds.iter().map(|&process| Service { process, pid: None, ended: None, violations: 0 }).collect();
-        let state = Mutex::new(State { link: true, services });
+        let state = Mutex::new(State { link: true, wire: None, single_packets: false, services });
         Ok(Self { name: name.to_owned(), holder, _holder_stdin: child, env, state })
     }
 
@@ -191,6 +197,38 @@ impl Node {
             .and_then(|netlink| netlink.set_link(&self.name, up))
             .map_err(|error| NodeError::caused(format!("the cable of {}", self.name), &error))?;
         state.link = up;
+        Ok(())
+    }
+
+    /// Changes what the cable does to packets.
+    pub(super) fn rewire(&self, change: impl FnOnce(&mut Wire)) -> Result<(), NodeError> {
+        let mut state = self.lock();
+        let before = state.wire;
+        let mut wire = before.unwrap_or_default();
+        change(&mut wire);
+        let rewired = || {
+            let (switch, inside) = (Netlink::open()?, Netlink::open_in(self.holder)?);
+            if before.is_none() {
+                switch.prepare_filters(&self.name)?;
+            }
+            switch.set_filter(&self.name, &wire.program())?;
+            switch.set_mtu(&self.name, wire.mtu)?;
+            inside.set_mtu(CABLE, wire.mtu)
+        };
+        rewired().map_err(|error: NetlinkError| NodeError::caused(format!("the cable of {}", self.name), &error))?;
+        state.wire = Some(wire);
+        Ok(())
+    }
+
+    /// Has the node's kernel send every packet by itself.
+    pub(super) fn send_single_packets(&self) -> Result<(), NodeError> {
+        let mut state = self.lock();
+        if !state.single_packets {
+            Netlink::open_in(self.holder)
+                .and_then(|netlink| netlink.send_single_packets(CABLE))
+                .map_err(|error| NodeError::caused(format!("the cable of {}", self.name), &error))?;
+            state.single_packets = true;
+        }
         Ok(())
     }
 
@@ -316,7 +354,7 @@ fn plug(name: &str, holder: i32, child: &mut Child) -> Result<(), Box<dyn std::e
     };
     expect(NAMESPACES_READY)?;
     let netlink = Netlink::open()?;
-    netlink.add_cable(name, SWITCH, "eth0", holder)?;
+    netlink.add_cable(name, SWITCH, CABLE, holder)?;
     netlink.set_link(name, true)?;
     writeln!(stdin, "{CABLE_PLUGGED}")?;
     expect(NODE_READY)?;

@@ -20,10 +20,13 @@ use ray_ipc::cred::PeerCred;
 use super::{inner::Running, node::NodeError, processes::pid_of};
 use crate::{
     lab::{
-        LabStatus,
+        INFRA, LabStatus,
         protocol::{self, ExecRequest, Reply, Request},
     },
-    node::privileges::Privileges,
+    node::{
+        privileges::Privileges,
+        wire::{LOSS_PPM_MAX, MTU_MAX, MTU_MIN, Wire},
+    },
 };
 
 /// Clients at a time. Each holds a thread; a test with more is a mistake.
@@ -88,11 +91,32 @@ fn converse(running: &Arc<Running>, socket: &UnixDatagram) -> std::io::Result<()
             Request::Link { node, up } => {
                 done(on(running, &node).and_then(|node| node.set_link(up).map_err(NodeError::into_reply)))
             }
+            Request::LinkMtu { node, mtu } if (MTU_MIN..=MTU_MAX).contains(&mtu) => {
+                done(rewire(running, &[node], |wire, _| wire.mtu = mtu))
+            }
+            Request::LinkMtu { .. } => refused(&format!("a cable takes an MTU of {MTU_MIN} to {MTU_MAX}")),
+            Request::Loss { node, ppm } if ppm <= LOSS_PPM_MAX => {
+                done(rewire(running, &[node], |wire, _| wire.loss_ppm = ppm))
+            }
+            Request::Loss { .. } => refused("no cable loses more than all"),
+            Request::RelayOnly { nodes } => {
+                let all: Vec<String> = running.nodes.keys().filter(|node| *node != INFRA).cloned().collect();
+                let known = nodes.iter().try_for_each(|node| on(running, node).map(|_| ()));
+                done(known.and_then(|()| rewire(running, &all, |wire, node| wire.relay_only = nodes.contains(node))))
+            }
             Request::Split { apart } => done(split(running, &apart)),
         };
         protocol::send(socket, &reply, &[])?;
     }
     Ok(())
+}
+
+/// Changes how the cables of these nodes behave. A rough cable is a matter of single packets, so no cable is to carry
+/// anything else any more.
+fn rewire(running: &Running, nodes: &[String], change: impl Fn(&mut Wire, &String)) -> Result<(), Reply> {
+    let nodes = nodes.iter().map(|node| on(running, node)).collect::<Result<Vec<_>, _>>()?;
+    running.nodes.values().try_for_each(|node| node.send_single_packets().map_err(NodeError::into_reply))?;
+    nodes.into_iter().try_for_each(|node| node.rewire(|wire| change(wire, &node.name)).map_err(NodeError::into_reply))
 }
 
 fn split(running: &Running, apart: &[String]) -> Result<(), Reply> {

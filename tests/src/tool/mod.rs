@@ -15,6 +15,7 @@ pub mod ping;
 pub mod ps;
 pub mod reach;
 pub mod rogue;
+pub mod sizes;
 pub mod stranger;
 pub mod stream;
 pub mod swarm;

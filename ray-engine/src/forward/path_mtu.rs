@@ -1,0 +1,218 @@
+//! Decides, for one peer, which inner packets fit one datagram and when our host is told that one does not.
+//!
+//! A packet that does not fit is sent in fragments all the same, so nothing depends on the host's hearing: it is told so
+//! that it makes packets that cost one datagram each. What it is told lasts minutes there, while the size of a datagram
+//! dips whenever the carrier tries a path; so only what holds for a while is told.
+
+use std::net::IpAddr;
+
+use crate::{
+    firewall::Millis,
+    packet::{Parsed, icmp},
+};
+
+/// What a frame with one packet adds to it: kind, handle, length.
+const FRAME_OVERHEAD: u16 = 5;
+/// A smaller size counts when nothing bigger has fitted for so long. A new path is known to its end well before.
+const SHRINK_AFTER: Millis = 1000;
+/// Between two words to the host about one peer and IP version.
+const TOLD_EVERY: Millis = 1000;
+/// What every link takes (RFC 791, as hosts understand it; RFC 8200). A host heeds nothing below.
+const MTU_MIN_V4: u16 = 576;
+const MTU_MIN_V6: u16 = 1280;
+const DONT_FRAGMENT: u8 = 0x40;
+
+/// What one peer's path takes.
+#[derive(Debug)]
+pub(super) struct PathMtu {
+    /// The longest inner packet that one datagram holds: the longest of the last second. No bound before it is known.
+    inner: u16,
+    /// The longest that fits since when it is less.
+    shrinking: Option<(u16, Millis)>,
+    told_v4: Option<Millis>,
+    told_v6: Option<Millis>,
+}
+
+impl Default for PathMtu {
+    fn default() -> Self {
+        Self { inner: u16::MAX, shrinking: None, told_v4: None, told_v6: None }
+    }
+}
+
+impl PathMtu {
+    /// Takes note of the longest datagram that the carrier takes now. Called whenever it is known anyway, as for a batch.
+    pub(super) fn observe(&mut self, datagram_max: usize, now: Millis) {
+        let inner = u16::try_from(datagram_max).unwrap_or(u16::MAX).saturating_sub(FRAME_OVERHEAD);
+        if inner >= self.inner {
+            (self.inner, self.shrinking) = (inner, None);
+            return;
+        }
+        let (longest, since) = match self.shrinking {
+            Some((longest, since)) => (longest.max(inner), since),
+            None => (inner, now),
+        };
+        self.shrinking = Some((longest, since));
+        if now.saturating_sub(since) >= SHRINK_AFTER {
+            self.inner = longest;
+            self.shrinking = (inner < longest).then_some((inner, now));
+        }
+    }
+
+    /// The longest inner packet that one datagram holds.
+    pub(super) fn inner(&self) -> u16 {
+        self.inner
+    }
+
+    /// The size to tell the host with [`icmp::too_big`], if it is to be told now that `packet` does not fit. `len` is the
+    /// longest packet that is made of it: for a super-packet, that of a segment with its headers.
+    pub(super) fn too_big(&mut self, packet: &Parsed<'_>, len: usize, now: Millis) -> Option<u16> {
+        let (mtu, told) = match packet.src() {
+            IpAddr::V4(_) => (self.inner.max(MTU_MIN_V4), &mut self.told_v4),
+            IpAddr::V6(_) => (self.inner.max(MTU_MIN_V6), &mut self.told_v6),
+        };
+        if len <= usize::from(mtu) {
+            return None;
+        }
+        // Without that bit the sender does not ask; it leaves fragments to us.
+        let asks = packet.src().is_ipv6() || packet.bytes().get(6).is_some_and(|byte| byte & DONT_FRAGMENT != 0);
+        let due = told.is_none_or(|at| now.saturating_sub(at) >= TOLD_EVERY);
+        if !asks || !due || icmp::is_unanswerable(packet) {
+            return None;
+        }
+        *told = Some(now);
+        Some(mtu)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{
+        parse,
+        samples::{ACK, Tcp, mend, tcp_segment},
+        udp,
+    };
+
+    const V4: (&str, &str) = ("100.80.0.1", "100.80.0.2");
+    const V6: (&str, &str) = ("fd5a::1", "fd5a::2");
+
+    #[test]
+    fn knows_no_bound_before_a_second_has_shown_one() {
+        let mut path = PathMtu::default();
+        assert_eq!(path.inner(), u16::MAX);
+        path.observe(1362, 0);
+        path.observe(1414, 400);
+        path.observe(1414, 999);
+        assert_eq!(path.inner(), u16::MAX);
+        path.observe(1414, 1000);
+        assert_eq!(path.inner(), 1409, "what fitted last, not what the first moment allowed");
+    }
+
+    #[test]
+    fn a_dip_shorter_than_a_second_changes_nothing() {
+        let mut path = settled(1414);
+        path.observe(1162, 5000);
+        path.observe(1162, 5900);
+        path.observe(1414, 5950);
+        path.observe(1162, 6100);
+        assert_eq!(path.inner(), 1409);
+        path.observe(1162, 7099);
+        assert_eq!(path.inner(), 1409, "each dip begins its own second");
+        path.observe(1162, 7100);
+        assert_eq!(path.inner(), 1157);
+    }
+
+    #[test]
+    fn growth_counts_at_once() {
+        let mut path = settled(1162);
+        path.observe(1414, 5000);
+        assert_eq!(path.inner(), 1409);
+    }
+
+    #[test]
+    fn of_several_smaller_sizes_the_longest_of_the_second_counts_first() {
+        let mut path = settled(1414);
+        path.observe(1300, 5000);
+        path.observe(1162, 5500);
+        path.observe(1162, 6000);
+        assert_eq!(path.inner(), 1295);
+        path.observe(1162, 6999);
+        assert_eq!(path.inner(), 1295);
+        path.observe(1162, 7000);
+        assert_eq!(path.inner(), 1157);
+    }
+
+    #[test]
+    fn takes_any_size_that_a_carrier_says() {
+        let mut path = settled(0);
+        assert_eq!(path.inner(), 0);
+        path.observe(usize::MAX, 6000);
+        assert_eq!(path.inner(), u16::MAX - FRAME_OVERHEAD);
+    }
+
+    #[test]
+    fn tells_what_fits_once_a_second_for_each_family() {
+        let mut path = settled(1362);
+        let (v4, v6) = (segment(V4, 1400), segment(V6, 1400));
+        let (v4, v6) = (parse(&v4).unwrap(), parse(&v6).unwrap());
+        assert_eq!(path.too_big(&v4, 1357, 5000), None, "it fits");
+        assert_eq!(path.too_big(&v4, 1358, 5000), Some(1357));
+        assert_eq!(path.too_big(&v4, 1400, 5999), None);
+        assert_eq!(path.too_big(&v6, 1400, 5999), Some(1357), "the other family has its own second");
+        assert_eq!(path.too_big(&v4, 1400, 6000), Some(1357));
+        assert_eq!(path.too_big(&v6, 1400, 6998), None);
+    }
+
+    #[test]
+    fn tells_no_size_below_what_every_link_takes() {
+        let mut path = settled(400);
+        let (v4, v6) = (segment(V4, 1400), segment(V6, 1400));
+        let (v4, v6) = (parse(&v4).unwrap(), parse(&v6).unwrap());
+        assert_eq!(path.too_big(&v6, 1280, 5000), None);
+        assert_eq!(path.too_big(&v6, 1281, 5000), Some(1280));
+        assert_eq!(path.too_big(&v4, 576, 5000), None);
+        assert_eq!(path.too_big(&v4, 577, 5000), Some(576));
+    }
+
+    #[test]
+    fn tells_nobody_who_lets_others_fragment_and_answers_no_error() {
+        let mut path = settled(1162);
+        let mut may_fragment = segment(V4, 1400);
+        may_fragment[6] &= !DONT_FRAGMENT;
+        mend(&mut may_fragment);
+        assert_eq!(path.too_big(&parse(&may_fragment).unwrap(), 1400, 5000), None);
+        for addresses in [V4, V6] {
+            let (src, dst) = (format!("{}:1", bracket(addresses.0)), format!("{}:2", bracket(addresses.1)));
+            let datagram = udp::build(src.parse().unwrap(), dst.parse().unwrap(), &[1; 1300]).unwrap();
+            let parsed = parse(&datagram).unwrap();
+            let error = icmp::too_big(&parsed, 1280, parsed.dst()).unwrap();
+            assert_eq!(path.too_big(&parse(&error).unwrap(), 1400, 5000), None);
+            assert!(path.too_big(&parsed, 1400, 5000).is_some(), "the refusals above used up no second");
+        }
+    }
+
+    #[test]
+    fn tells_of_a_super_packet_by_its_segments() {
+        let mut path = settled(1414);
+        let whole = Tcp { src: V4.0, dst: V4.1, seq: 1, flags: ACK, payload: &[7; 40_000] }.build();
+        let parsed = parse(&whole).unwrap();
+        assert_eq!(path.too_big(&parsed, 1400, 5000), None);
+        assert_eq!(path.too_big(&parsed, 1420, 5000), Some(1409));
+    }
+
+    fn settled(datagram_max: usize) -> PathMtu {
+        let mut path = PathMtu::default();
+        path.observe(datagram_max, 0);
+        path.observe(datagram_max, SHRINK_AFTER);
+        path
+    }
+
+    fn segment(addresses: (&str, &str), len: usize) -> Vec<u8> {
+        let headers = if addresses == V4 { 40 } else { 60 };
+        tcp_segment((addresses.0, 1), (addresses.1, 2), ACK, 0, 0, &vec![0; len - headers])
+    }
+
+    fn bracket(address: &str) -> String {
+        if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+    }
+}
