@@ -19,7 +19,7 @@ use crate::{
     firewall::limits::RESUME_TIME,
     forward::{Forwarder, Tunnel},
     ident::Hostname,
-    mesh::{self, Guest, Mesh, MeshSettings, wire::FEATURE_IPV6_ONLY},
+    mesh::{self, Guest, Mesh, MeshSettings, wire::{FEATURE_CONTROL, FEATURE_IPV6_ONLY, FEATURE_SEGMENTS}},
     publish::{self, Announcer, Places, Shelf},
     readiness,
     service::{Parts, Service},
@@ -159,7 +159,7 @@ fn mesh_settings(config: &Config, secret_key: [u8; 32], shelf: Shelf) -> MeshSet
         relays: own(&config.relays),
         discovery: own(&config.discovery),
         external_addrs: config.external_addrs.clone(),
-        features: if config.ipv6_only { FEATURE_IPV6_ONLY } else { 0 },
+        features: FEATURE_SEGMENTS | FEATURE_CONTROL | if config.ipv6_only { FEATURE_IPV6_ONLY } else { 0 },
         bind_port: config.bind_port,
         guest: Guest {
             alpn: publish::ALPN,

@@ -75,9 +75,12 @@ fn member(member: &MemberStatus) -> Value {
         "v6": member.v6, "coordinator": member.coordinator, "me": member.me, "state": state_name(&member.state),
         "path": null, "remote": null, "rtt_ms": null, "since_s": null, "last_seen_s": null, "tx_bytes": null,
         "rx_bytes": null,
+        "tx_packets": null,
+        "rx_packets": null,
+        "lost_packets": null,
     });
     match &member.state {
-        MemberState::Online { path: route, rtt_us, since_s, tx_bytes, rx_bytes } => {
+        MemberState::Online { path: route, rtt_us, since_s, tx_bytes, rx_bytes, tx_packets, rx_packets, lost_packets } => {
             let (path, remote) = path(route);
             value["path"] = path.into();
             value["remote"] = remote.into();
@@ -85,6 +88,9 @@ fn member(member: &MemberStatus) -> Value {
             value["since_s"] = (*since_s).into();
             value["tx_bytes"] = (*tx_bytes).into();
             value["rx_bytes"] = (*rx_bytes).into();
+            value["tx_packets"] = (*tx_packets).into();
+            value["rx_packets"] = (*rx_packets).into();
+            value["lost_packets"] = (*lost_packets).into();
         }
         MemberState::Offline { last_seen_s } => value["last_seen_s"] = (*last_seen_s).into(),
         MemberState::Me | MemberState::Connecting => {}

@@ -171,7 +171,7 @@ fn row(member: &MemberStatus, verbose: bool) -> Row {
 fn state_cells(state: &MemberState) -> (Cell, Vec<Cell>) {
     match state {
         MemberState::Me => (Cell::plain(" "), vec![Cell::new(Role::Dim, "me")]),
-        MemberState::Online { path, rtt_us, since_s: _, tx_bytes, rx_bytes } => {
+        MemberState::Online { path, rtt_us, tx_bytes, rx_bytes, .. } => {
             let (role, mark, name) = match path {
                 PathState::Direct { .. } => (Role::Ok, "●", "direct"),
                 PathState::Relay { .. } => (Role::Warn, "◐", "relay"),

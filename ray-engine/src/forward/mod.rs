@@ -2,27 +2,30 @@
 
 mod egress;
 mod ingress;
-#[cfg_attr(not(test), expect(dead_code, reason = "the packet loops do not ask it yet"))]
+mod outlet;
 mod path_mtu;
+mod room;
 mod tunnel;
 
 use std::{
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 pub use self::tunnel::Tunnel;
+use self::outlet::{Outlet, Parcel};
 use crate::{
     feed::DropFeed,
     firewall::Millis,
     ident::PeerId,
-    mesh::{Batch, Link, Mesh, NotPacked, Unsent},
-    packet::Checksum,
-    plane::{self, Deliverable, DropReason, Live, Outbound},
+    mesh::{Link, Mesh, NotPacked, Unsent},
+    plane::{self, Deliverable, DropReason, Live, Outbound, Routed},
     probe::Probes,
-    tun::Writer,
+    queue::{Micros, Waiting},
+    tun::{Chunk, OwnedChunk, Writer},
 };
 
 /// How often flows that have ended give their memory back.
@@ -36,6 +39,10 @@ pub struct Forwarder {
     feed: Arc<DropFeed>,
     /// The device's writers, one a queue; none while the tunnel is down.
     device: ArcSwapOption<Vec<Mutex<Writer>>>,
+    /// The ways out, one a peer with a link.
+    outlets: ArcSwap<HashMap<PeerId, Arc<Outlet>>>,
+    /// Packets for peers without a link. Whoever changes `outlets` holds it, so that no packet misses a link that comes.
+    waiting: Mutex<Waiting<Parcel>>,
 }
 
 impl Forwarder {
@@ -53,7 +60,7 @@ impl Forwarder {
         self.feed.clone()
     }
 
-    /// Has the firewall forget what has ended, now and then, for as long as there is a forwarder.
+    /// Has the firewall and the queues forget what has ended, now and then, for as long as there is a forwarder.
     pub fn sweep(self: &Arc<Self>) {
         let forwarder = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -63,35 +70,108 @@ impl Forwarder {
                 let Some(forwarder) = forwarder.upgrade() else { return };
                 let live = &forwarder.live;
                 let snapshot = live.snapshot();
-                live.firewall.sweep(now(), |peer| snapshot.shared.contains_key(peer));
+                live.firewall.sweep(millis(), |peer| snapshot.shared.contains_key(peer));
+                forwarder.waiting().expire(micros(), |late| live.drops.count_n(DropReason::NoLink, late.packets()));
+                forwarder.outlets.load().values().for_each(|outlet| outlet.rest());
             }
         });
     }
 
-    /// Carries a link's packets to the device until the link ends.
+    /// Carries packets between a link and the device until the link ends.
     pub fn carry(self: &Arc<Self>, link: Arc<Link>) {
-        tokio::spawn(ingress::run(self.clone(), link));
+        let outlet = Arc::new(Outlet::new(link));
+        self.enter(&outlet);
+        let (forwarder, inward) = (self.clone(), outlet.clone());
+        tokio::spawn(async move { ingress::run(&forwarder, &inward).await });
+        let forwarder = self.clone();
+        tokio::spawn(async move {
+            outlet.run(&forwarder).await;
+            forwarder.leave(&outlet);
+        });
     }
 
     /// Sends a packet of the engine's own, as if it had come out of the device.
     pub fn inject(&self, mesh: &Mesh, packet: &[u8]) -> Result<(), DropReason> {
         let snapshot = self.live.snapshot();
-        let routed =
-            match plane::outbound(&snapshot, &self.live.firewall, packet, now()).map_err(|refused| refused.reason)? {
-                Outbound::Peer(routed) => routed,
-                Outbound::Dns(_) => return Err(DropReason::NoRoute),
-            };
-        let link = mesh.links().get(&routed.peer()).ok_or(DropReason::NoLink)?;
-        let mut batch = Batch::new(link).ok_or(DropReason::NoLink)?;
-        batch.push(routed, packet, Checksum::Complete).map_err(not_packed)?;
-        match batch.send().map_err(unsent)? {
-            0 => Ok(()),
-            _ => Err(DropReason::TooBig),
-        }
+        let judged = plane::outbound(&snapshot, &self.live.firewall, packet, millis());
+        let Outbound::Peer(routed) = judged.map_err(|refused| refused.reason)? else {
+            return Err(DropReason::NoRoute);
+        };
+        let Some(outlet) = self.outlet(&routed.peer()) else {
+            mesh.hurry(&routed.peer());
+            return Err(DropReason::NoLink);
+        };
+        outlet.offer(&self.live, routed, OwnedChunk::whole(packet).chunk());
+        outlet.flush(self);
+        Ok(())
+    }
+
+    /// Gives a packet to its peer's link, which is to be flushed, or has it wait while the peer is dialled.
+    fn offer(&self, mesh: &Mesh, routed: Routed, chunk: Chunk<'_>) -> Option<Arc<Outlet>> {
+        let outlet = match self.outlet(&routed.peer()) {
+            Some(outlet) => outlet,
+            None => {
+                let mut waiting = self.waiting();
+                match self.outlet(&routed.peer()) {
+                    Some(outlet) => outlet,
+                    None => {
+                        let parcel = Parcel::new(routed, chunk.to_owned());
+                        let lost = |lost: Parcel| self.live.drops.count_n(DropReason::NoLink, lost.packets());
+                        waiting.hold(routed.peer(), parcel, micros(), lost);
+                        mesh.hurry(&routed.peer());
+                        return None;
+                    }
+                }
+            }
+        };
+        outlet.offer(&self.live, routed, chunk);
+        Some(outlet)
+    }
+
+    fn outlet(&self, peer: &PeerId) -> Option<Arc<Outlet>> {
+        self.outlets.load().get(peer).cloned()
+    }
+
+    /// Makes `outlet` the way to its peer. What waited for one, or in the one before, goes first.
+    fn enter(&self, outlet: &Arc<Outlet>) {
+        let (peer, live) = (outlet.link().peer(), &self.live);
+        let mut waiting = self.waiting();
+        let before = self.outlet(&peer).map(|before| before.give_up(live)).unwrap_or_default();
+        let waited = waiting.take(&peer, micros(), |late| live.drops.count_n(DropReason::NoLink, late.packets()));
+        outlet.take_over(live, before.into_iter().chain(waited));
+        self.change(|outlets| {
+            outlets.insert(peer, outlet.clone());
+        });
+    }
+
+    fn leave(&self, outlet: &Arc<Outlet>) {
+        let waiting = self.waiting();
+        self.change(|outlets| {
+            let peer = outlet.link().peer();
+            if outlets.get(&peer).is_some_and(|current| Arc::ptr_eq(current, outlet)) {
+                outlets.remove(&peer);
+            }
+        });
+        drop(waiting);
+        let left: u64 = outlet.give_up(&self.live).iter().map(Parcel::packets).sum();
+        self.live.drops.count_n(DropReason::NoLink, left);
+    }
+
+    fn change(&self, change: impl Fn(&mut HashMap<PeerId, Arc<Outlet>>)) {
+        self.outlets.rcu(|outlets| {
+            let mut outlets = HashMap::clone(outlets);
+            change(&mut outlets);
+            outlets
+        });
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting<Parcel>> {
+        // Its own bookkeeping is right between any two of its calls.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes packets of one peer to the host, always through the same queue, so that flows stay in order.
-    fn deliver<P: AsRef<[u8]>>(&self, peer: PeerId, packets: &mut dyn ExactSizeIterator<Item = Deliverable<P>>) {
+    fn deliver<P: AsRef<[u8]>>(&self, peer: PeerId, packets: &[Deliverable<P>]) {
         let count = packets.len();
         let Some(device) = self.device.load_full() else {
             return self.live.drops.count_n(DropReason::DeviceRefused, count as u64);
@@ -110,10 +190,18 @@ impl Forwarder {
     }
 }
 
-/// Milliseconds since the packet path was first used.
-fn now() -> Millis {
+/// Time since the packet path was first used.
+fn elapsed() -> Duration {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    Millis::try_from(START.elapsed().as_millis()).unwrap_or(Millis::MAX)
+    START.elapsed()
+}
+
+fn millis() -> Millis {
+    Millis::try_from(elapsed().as_millis()).unwrap_or(Millis::MAX)
+}
+
+fn micros() -> Micros {
+    Micros::try_from(elapsed().as_micros()).unwrap_or(Micros::MAX)
 }
 
 fn not_packed(why: NotPacked) -> DropReason {

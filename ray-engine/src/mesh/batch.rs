@@ -50,6 +50,11 @@ impl Batch {
         &self.link
     }
 
+    /// What the datagrams are packed for; `None` for an empty batch.
+    pub fn datagram_max(&self) -> Option<usize> {
+        self.datagram_max
+    }
+
     /// Packets in the batch.
     pub fn packets(&self) -> u64 {
         self.packets
@@ -84,7 +89,7 @@ impl Batch {
     /// packets are packed anew for its present size.
     pub fn send(&mut self) -> Result<u64, Unsent> {
         for _ in 0..REPACKS_MAX {
-            match self.link.send(self.packer.finished(), self.inner_bytes) {
+            match self.link.send(self.packer.finished(), self.packets - self.too_big, self.inner_bytes) {
                 Err(Unsent::Shrunk) => self.repack()?,
                 Err(other) => return Err(other),
                 Ok(()) => {

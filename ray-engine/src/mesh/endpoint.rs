@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use super::{
-    Link, Links, MeshError, MeshEvent, alpn, close,
+    Link, Links, MeshError, MeshEvent, alpn, carrier, close,
     congestion::TunnelController,
     dial::Dialler,
     doorkeeper::{Doorkeeper, Source},
@@ -38,8 +38,6 @@ const IDLE_TIMEOUT_MS: u32 = 10_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// Works on every path that carries the IPv6 minimum over any common encapsulation; discovery finds more.
 const INITIAL_MTU: u16 = 1400;
-/// Datagrams under way in one connection, in bytes, each direction: 20 ms at 1 Gbit/s.
-const DATAGRAM_BUFFER: usize = 2_500_000;
 /// An orderly end waits so long for peers that do not answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
@@ -339,8 +337,8 @@ fn transport_config() -> QuicTransportConfig {
         .max_concurrent_bidi_streams(VarInt::from_u32(1))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .initial_mtu(INITIAL_MTU)
-        .datagram_receive_buffer_size(Some(DATAGRAM_BUFFER))
-        .datagram_send_buffer_size(DATAGRAM_BUFFER)
+        .datagram_receive_buffer_size(Some(carrier::RECEIVE_BUFFER))
+        .datagram_send_buffer_size(carrier::SEND_BUFFER)
         .build()
 }
 

@@ -14,16 +14,19 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use iroh::{
     TransportAddr,
-    endpoint::{Connection, ConnectionError, RecvStream, SendDatagramError, SendStream, Side, VarInt},
+    endpoint::{Connection, ConnectionError, RecvStream, SendStream, Side, VarInt},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Notify, Semaphore, mpsc},
     time::{sleep, timeout},
 };
 
 use super::{
-    MeshError, MeshEvent, close,
+    MeshError, MeshEvent,
+    carrier::Carrier,
+    close,
     event::Credit,
+    frame::{Totals, control_totals},
     stream,
     wire::{self, LinkMessage},
 };
@@ -47,19 +50,42 @@ const _: () = assert!(wire::MESSAGE_MAX <= CREDIT_BYTES as usize);
 pub struct Link {
     peer: PeerId,
     connection: Connection,
+    carrier: Carrier,
     outbox: mpsc::Sender<Outgoing>,
     since: Instant,
     /// Handles that the peer wants on datagrams of the networks that both sides have named.
     tx_handles: ArcSwap<BTreeMap<RoomId, u16>>,
     /// Handles of ours that the peer may use.
     rx_handles: ArcSwap<BTreeSet<u16>>,
-    tx_bytes: AtomicU64,
-    rx_bytes: AtomicU64,
+    /// Wakes those who wait for the first of them.
+    addressed: Notify,
+    sent: Count,
+    received: Count,
+    /// Packets that the peer has sent and that had not come when it said so.
+    lost: AtomicU64,
     /// Whether the peer has spoken, and the features that it named.
     greeted: AtomicBool,
     features: AtomicU32,
     /// Numbers the packets that are sent in parts, over all batches.
     fragment_ids: Arc<AtomicU32>,
+}
+
+/// Inner packets and their bytes.
+#[derive(Debug, Default)]
+struct Count {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Count {
+    fn add(&self, packets: u64, bytes: u64) {
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn totals(&self) -> Totals {
+        Totals { packets: self.packets.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    }
 }
 
 enum Outgoing {
@@ -74,6 +100,15 @@ pub enum LinkPath {
     Direct(String),
     Relay(String),
     Unsettled,
+}
+
+/// What a link has carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkTraffic {
+    pub sent: Totals,
+    pub received: Totals,
+    /// Packets of the peer that did not come, as far as it has told how many it sent.
+    pub lost: u64,
 }
 
 /// Why a link did not take datagrams.
@@ -98,13 +133,16 @@ impl Link {
         let (outbox, queue) = mpsc::channel(OUTBOX_MAX);
         let link = Arc::new(Self {
             peer: PeerId(*connection.remote_id().as_bytes()),
+            carrier: Carrier::new(connection.clone()),
             connection,
             outbox,
             since: Instant::now(),
             tx_handles: ArcSwap::default(),
             rx_handles: ArcSwap::default(),
-            tx_bytes: AtomicU64::new(0),
-            rx_bytes: AtomicU64::new(0),
+            addressed: Notify::new(),
+            sent: Count::default(),
+            received: Count::default(),
+            lost: AtomicU64::new(0),
             greeted: AtomicBool::new(false),
             features: AtomicU32::new(0),
             fragment_ids: Arc::default(),
@@ -176,6 +214,7 @@ impl Link {
         let changes = **before != handles;
         if changes {
             self.tx_handles.store(Arc::new(handles));
+            self.addressed.notify_waiters();
         }
         changes
     }
@@ -203,40 +242,68 @@ impl Link {
         self.fragment_ids.clone()
     }
 
+    /// Resolves when the peer has said how to address it.
+    pub async fn addressed(&self) {
+        loop {
+            let addressed = self.addressed.notified();
+            if self.is_addressed() {
+                return;
+            }
+            addressed.await;
+        }
+    }
+
     /// Largest datagram that the path takes at this moment; `None` when the link is gone.
     pub(super) fn datagram_max(&self) -> Option<usize> {
-        self.connection.max_datagram_size()
+        self.carrier.datagram_max()
+    }
+
+    /// Bytes of datagrams that have not left yet.
+    pub fn held(&self) -> usize {
+        self.carrier.held()
     }
 
     /// Queues all of these datagrams, or none.
-    pub(super) fn send(&self, datagrams: &[Bytes], inner_bytes: u64) -> Result<(), Unsent> {
-        let bytes: usize = datagrams.iter().map(Bytes::len).sum();
-        // The connection would make room by dropping its oldest datagrams, uncounted.
-        if bytes > self.connection.datagram_send_buffer_space() {
-            return Err(Unsent::Congested);
-        }
-        self.connection.send_many_datagrams(datagrams).map_err(|error| match error {
-            SendDatagramError::TooLarge => Unsent::Shrunk,
-            SendDatagramError::UnsupportedByPeer
-            | SendDatagramError::Disabled
-            | SendDatagramError::ConnectionLost(_) => Unsent::Lost,
-        })?;
-        self.tx_bytes.fetch_add(inner_bytes, Ordering::Relaxed);
+    pub(super) fn send(&self, datagrams: &[Bytes], packets: u64, inner_bytes: u64) -> Result<(), Unsent> {
+        self.carrier.send(datagrams)?;
+        self.sent.add(packets, inner_bytes);
         Ok(())
     }
 
     /// Waits for datagrams and moves what is there into `out`; `None` when the link is gone.
     pub async fn recv(&self, out: &mut [Bytes]) -> Option<usize> {
-        self.connection.read_many_datagrams(out).await.ok()
+        self.carrier.recv(out).await
     }
 
-    pub fn count_received(&self, inner_bytes: u64) {
-        self.rx_bytes.fetch_add(inner_bytes, Ordering::Relaxed);
+    /// Counts packets that came, whatever becomes of them.
+    pub fn count_received(&self, packets: u64, inner_bytes: u64) {
+        self.received.add(packets, inner_bytes);
     }
 
-    /// Inner bytes sent and received.
-    pub fn traffic(&self) -> (u64, u64) {
-        (self.tx_bytes.load(Ordering::Relaxed), self.rx_bytes.load(Ordering::Relaxed))
+    /// Whether the peer understands what [`Link::tell_totals`] says.
+    pub fn hears_totals(&self) -> bool {
+        self.has_feature(wire::FEATURE_CONTROL)
+    }
+
+    /// Tells the peer how much was sent. A word that is lost is made up for by the next.
+    pub fn tell_totals(&self) {
+        if let Err(unsent) = self.carrier.send(&[control_totals(self.sent.totals())]) {
+            tracing::debug!(peer = %self.peer.short(), ?unsent, "telling the totals");
+        }
+    }
+
+    /// Takes note of how much the peer has sent.
+    pub fn hear_totals(&self, totals: Totals) {
+        self.lost.store(totals.packets.saturating_sub(self.received.totals().packets), Ordering::Relaxed);
+    }
+
+    /// What was sent and received on this link.
+    pub fn traffic(&self) -> LinkTraffic {
+        LinkTraffic {
+            sent: self.sent.totals(),
+            received: self.received.totals(),
+            lost: self.lost.load(Ordering::Relaxed),
+        }
     }
 
     /// The path that carries data, and its smoothed round trip.

@@ -7,6 +7,7 @@
 //! byte of the peer is parsed further.
 
 mod batch;
+mod carrier;
 mod congestion;
 mod dial;
 mod doorkeeper;
@@ -27,7 +28,7 @@ pub use self::{
     endpoint::{Guest, Mesh, MeshSettings},
     error::MeshError,
     event::{By, Credit, Door, Entering, JoinRefusal, MeshEvent, Seating, Ticket},
-    link::{Link, LinkPath, Unsent},
+    link::{Link, LinkPath, LinkTraffic, Unsent},
     links::Links,
 };
 

@@ -23,19 +23,25 @@ pub enum DropReason {
     NotForUs,
     /// The peer has no link, and its waiting room is full.
     NoLink,
-    /// The link's or the device's queue is full.
+    /// The link's queue is full, and the packet was in the flow that filled it.
     QueueFull,
+    /// The packet waited for its link so long that it was of no use any more.
+    Stale,
+    /// Lost on purpose, to tell its sender that the path is congested.
+    Congestion,
     /// The packet exceeds what the link can carry.
     TooBig,
     /// A peer's datagram is not a frame.
     BadFrame,
+    /// Parts of a peer's packet are missing, or contradict each other.
+    Unassembled,
     /// A peer named a network that it does not share with us.
     UnknownNetwork,
     /// The kernel refused the packet at the device.
     DeviceRefused,
 }
 
-const OWN: [DropReason; 12] = [
+const OWN: [DropReason; 15] = [
     DropReason::ForeignSource,
     DropReason::ToSelf,
     DropReason::NoRoute,
@@ -44,8 +50,11 @@ const OWN: [DropReason; 12] = [
     DropReason::NotForUs,
     DropReason::NoLink,
     DropReason::QueueFull,
+    DropReason::Stale,
+    DropReason::Congestion,
     DropReason::TooBig,
     DropReason::BadFrame,
+    DropReason::Unassembled,
     DropReason::UnknownNetwork,
     DropReason::DeviceRefused,
 ];
@@ -84,8 +93,11 @@ impl DropReason {
             Self::NotForUs => "not_for_us",
             Self::NoLink => "no_link",
             Self::QueueFull => "queue_full",
+            Self::Stale => "stale",
+            Self::Congestion => "congestion",
             Self::TooBig => "too_big",
             Self::BadFrame => "bad_frame",
+            Self::Unassembled => "unassembled",
             Self::UnknownNetwork => "unknown_network",
             Self::DeviceRefused => "device_refused",
         }

@@ -7,7 +7,7 @@ use crate::{
     dns::{self, Zone},
     firewall::{Direction, Firewall, Millis, Party, Verdict},
     ident::{MAGIC_V4, MAGIC_V6, PeerId, RoomId},
-    packet::{self, Parsed, udp},
+    packet::{self, Parsed, icmp, udp},
 };
 
 const DNS_PORT: u16 = 53;
@@ -54,6 +54,11 @@ impl DnsQuestion<'_> {
         let reply = dns::answer(zone, self.query)?;
         Deliverable::for_host(udp::build(self.server, self.client, &reply)?)
     }
+}
+
+/// The word to our own host that the way to `packet`'s destination takes `mtu` bytes.
+pub fn too_big(packet: &Parsed<'_>, mtu: u16) -> Option<Deliverable<Vec<u8>>> {
+    Deliverable::for_host(icmp::too_big(packet, mtu, packet.dst())?)
 }
 
 /// Judges one packet, or one GSO super-packet: all its segments share the addresses.

@@ -149,13 +149,16 @@ fn count(number: usize) -> u32 {
 }
 
 fn online(link: &Link) -> MemberState {
-    let ((path, rtt), (tx_bytes, rx_bytes)) = (link.path(), link.traffic());
+    let ((path, rtt), traffic) = (link.path(), link.traffic());
     MemberState::Online {
         path: path_state(path),
         rtt_us: micros(rtt),
         since_s: link.since().elapsed().as_secs(),
-        tx_bytes,
-        rx_bytes,
+        tx_bytes: traffic.sent.bytes,
+        rx_bytes: traffic.received.bytes,
+        tx_packets: traffic.sent.packets,
+        rx_packets: traffic.received.packets,
+        lost_packets: traffic.lost,
     }
 }
 

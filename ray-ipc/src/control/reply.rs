@@ -388,6 +388,11 @@ pub enum MemberState {
         /// Inner packet bytes sent and received over the link.
         tx_bytes: u64,
         rx_bytes: u64,
+        /// Inner packets sent and received over the link.
+        tx_packets: u64,
+        rx_packets: u64,
+        /// Inner packets of the peer that were lost on the way, as far as the peer has told how many it sent.
+        lost_packets: u64,
     },
     /// A dial is under way.
     Connecting,

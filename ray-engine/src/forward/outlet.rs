@@ -1,0 +1,273 @@
+//! One link's way out. What the carrier has room for is packed and sent at once; the rest waits in the link's own queue, where
+//! flows are dealt with fairly and told of congestion, and leaves as room comes. The reader of the device never waits for a
+//! link, so no peer's traffic stands in another's way.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
+};
+
+use super::{Forwarder, micros, millis, not_packed, path_mtu::PathMtu, room::Room, unsent};
+use crate::{
+    mesh::{Batch, Link},
+    packet::{self, ecn, flow_hash, mss},
+    plane::{self, Deliverable, DropReason, Live, Routed},
+    queue::{FairQueue, Limits, Signal, Weigh},
+    tun::{Chunk, OwnedChunk},
+};
+
+/// How soon a link is looked at again while packets wait for it: the least that the runtime's timer does.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// How soon after traffic the peer is told how much was sent, so that it can tell what was lost.
+const TOTALS_AFTER: Duration = Duration::from_secs(1);
+
+/// A packet or super-packet with its verdict, on its way to a peer.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    routed: Routed,
+    chunk: OwnedChunk,
+}
+
+impl Parcel {
+    pub(super) fn new(routed: Routed, chunk: OwnedChunk) -> Self {
+        Self { routed, chunk }
+    }
+
+    /// How many packets it stands for.
+    pub(super) fn packets(&self) -> u64 {
+        self.chunk.count()
+    }
+}
+
+impl Weigh for Parcel {
+    fn bytes(&self) -> usize {
+        self.chunk.packet().len()
+    }
+}
+
+/// One link's way out.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    link: Arc<Link>,
+    state: Mutex<State>,
+    /// There is something for [`Outlet::run`] to do.
+    work: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None` until the peer has said how to address it.
+    batch: Option<Batch>,
+    queue: FairQueue<Parcel>,
+    room: Room,
+    /// What the carrier may be given in this burst; `None` between bursts.
+    allowance: Option<usize>,
+    path: PathMtu,
+    /// Words to the host about packets that do not fit.
+    answers: Vec<Deliverable<Vec<u8>>>,
+    /// When the peer is to be told how much was sent.
+    totals_at: Option<Instant>,
+}
+
+impl Outlet {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        let state = State {
+            batch: None,
+            queue: FairQueue::new(Limits::default()),
+            room: Room::default(),
+            allowance: None,
+            path: PathMtu::default(),
+            answers: Vec::new(),
+            totals_at: None,
+        };
+        Self { link, state: Mutex::new(state), work: Notify::new() }
+    }
+
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// The longest inner packet that reaches the peer in one datagram; no bound before one is known.
+    pub(super) fn inner_mtu(&self) -> u16 {
+        self.lock().path.inner()
+    }
+
+    /// Packs a packet if there is room, or puts it behind those that wait. [`Outlet::flush`] ends the burst.
+    pub(super) fn offer(&self, live: &Live, routed: Routed, chunk: Chunk<'_>) {
+        let mut state = self.lock();
+        if state.queue.is_empty() && state.has_room(&self.link) {
+            state.pack(live, routed, chunk, Signal::None);
+        } else {
+            state.wait(live, Parcel::new(routed, chunk.to_owned()));
+        }
+    }
+
+    /// Puts what waited for a link behind what waits for this one.
+    pub(super) fn take_over(&self, live: &Live, parcels: impl IntoIterator<Item = Parcel>) {
+        let mut state = self.lock();
+        for parcel in parcels {
+            state.wait(live, parcel);
+        }
+        self.work.notify_one();
+    }
+
+    /// Everything that waits, for the link that takes this one's place.
+    pub(super) fn give_up(&self, live: &Live) -> Vec<Parcel> {
+        let mut state = self.lock();
+        let (mut parcels, now) = (Vec::new(), micros());
+        while let Some(popped) = state.queue.pop(now, |late| live.drops.count_n(DropReason::Stale, late.packets())) {
+            parcels.push(popped.item);
+        }
+        parcels
+    }
+
+    /// Gives the memory of a queue that is empty back.
+    pub(super) fn rest(&self) {
+        self.lock().queue.release();
+    }
+
+    /// Sends what is packed.
+    pub(super) fn flush(&self, forwarder: &Forwarder) {
+        let mut state = self.lock();
+        let wakes = state.send(&forwarder.live, &self.link);
+        self.finish(forwarder, state);
+        if wakes {
+            self.work.notify_one();
+        }
+    }
+
+    /// Sends what waits as room comes, until the link ends.
+    pub(super) async fn run(&self, forwarder: &Forwarder) {
+        tokio::select! {
+            () = self.link.closed() => return,
+            () = self.link.addressed() => {}
+        }
+        loop {
+            let waits = self.drain(forwarder);
+            let totals_at = self.lock().totals_at;
+            tokio::select! {
+                () = self.link.closed() => return,
+                () = sleep(LOOK_AGAIN), if waits => {}
+                () = self.work.notified(), if !waits => {}
+                () = at(totals_at) => {
+                    self.lock().totals_at = None;
+                    self.link.tell_totals();
+                }
+            }
+        }
+    }
+
+    /// Sends what there is room for. Whether more waits.
+    fn drain(&self, forwarder: &Forwarder) -> bool {
+        let mut state = self.lock();
+        let (live, now) = (&forwarder.live, micros());
+        while state.has_room(&self.link) {
+            let next = state.queue.pop(now, |late| live.drops.count_n(DropReason::Stale, late.packets()));
+            let Some(mut popped) = next else { break };
+            state.pack(live, popped.item.routed, popped.item.chunk.chunk(), popped.signal);
+        }
+        state.send(live, &self.link);
+        let waits = !state.queue.is_empty();
+        self.finish(forwarder, state);
+        waits
+    }
+
+    fn finish(&self, forwarder: &Forwarder, mut state: MutexGuard<'_, State>) {
+        let answers = std::mem::take(&mut state.answers);
+        drop(state);
+        if !answers.is_empty() {
+            forwarder.deliver(self.link.peer(), &answers);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What a panic could leave half done is a batch, which is packets.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether the carrier may be given more. False too while the peer cannot be addressed.
+    fn has_room(&mut self, link: &Arc<Link>) -> bool {
+        if self.batch.is_none() {
+            self.batch = Batch::new(link.clone());
+        }
+        let Some(batch) = &self.batch else { return false };
+        let room = &mut self.room;
+        let allowance = *self.allowance.get_or_insert_with(|| room.look(link.held(), micros()));
+        batch.bytes() < allowance
+    }
+
+    fn wait(&mut self, live: &Live, parcel: Parcel) {
+        let flow = packet::parse(parcel.chunk.packet()).map_or(0, |parsed| flow_hash(&parsed.layout()));
+        self.queue.push(flow, parcel, micros(), |lost| live.drops.count_n(DropReason::QueueFull, lost.packets()));
+    }
+
+    fn pack(&mut self, live: &Live, routed: Routed, mut chunk: Chunk<'_>, signal: Signal) {
+        let Some(batch) = &mut self.batch else { return live.drops.count_n(DropReason::NoLink, chunk.count()) };
+        let checksum = chunk.checksum();
+        mss::clamp(chunk.packet_mut(), self.path.inner(), checksum);
+        let mut loses_one = signal == Signal::Mark && !ecn::mark(chunk.packet_mut());
+        let (path, answers) = (&mut self.path, &mut self.answers);
+        let packed = chunk.packets(true, |packet, checksum| {
+            // The others of a super-packet tell the receiver that one is missing.
+            if std::mem::take(&mut loses_one) {
+                return live.drops.count(DropReason::Congestion);
+            }
+            if packet.len() > usize::from(path.inner())
+                && let Some(answer) = too_big(path, packet)
+            {
+                answers.push(answer);
+            }
+            if let Err(reason) = batch.push(routed, packet, checksum) {
+                live.drops.count(not_packed(reason));
+            }
+        });
+        if let Err(malformed) = packed {
+            live.drops.count(malformed.into());
+        }
+    }
+
+    /// Hands the batch to the link. Whether [`Outlet::run`] has something to do that it does not know of.
+    fn send(&mut self, live: &Live, link: &Link) -> bool {
+        self.allowance = None;
+        let waits = !self.queue.is_empty();
+        self.room.leave(waits);
+        let Some(batch) = self.batch.as_mut().filter(|batch| batch.packets() > 0) else { return waits };
+        if let Some(size) = batch.datagram_max() {
+            self.path.observe(size, millis());
+        }
+        let packets = batch.packets();
+        match batch.send() {
+            Ok(too_big) => live.drops.count_n(DropReason::TooBig, too_big),
+            Err(error) => {
+                live.drops.count_n(unsent(error), packets);
+                batch.clear();
+            }
+        }
+        let untold = self.totals_at.is_none() && link.hears_totals();
+        if untold {
+            self.totals_at = Some(Instant::now() + TOTALS_AFTER);
+        }
+        waits || untold
+    }
+}
+
+fn too_big(path: &mut PathMtu, packet: &[u8]) -> Option<Deliverable<Vec<u8>>> {
+    let parsed = packet::parse(packet).ok()?;
+    let mtu = path.too_big(&parsed, packet.len(), millis())?;
+    plane::too_big(&parsed, mtu)
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
