@@ -19,7 +19,10 @@ use crate::{
     firewall::limits::RESUME_TIME,
     forward::{Forwarder, Tunnel},
     ident::Hostname,
-    mesh::{self, Guest, Mesh, MeshSettings, wire::{FEATURE_CONTROL, FEATURE_IPV6_ONLY, FEATURE_SEGMENTS}},
+    mesh::{
+        self, Guest, Mesh, MeshSettings,
+        wire::{FEATURE_CONTROL, FEATURE_IPV6_ONLY, FEATURE_SEGMENTS},
+    },
     publish::{self, Announcer, Places, Shelf},
     readiness,
     service::{Parts, Service},

@@ -222,7 +222,16 @@ pub(crate) fn member(hostname: &str, number: u8, state: MemberState) -> MemberSt
 }
 
 pub(crate) fn online(path: PathState) -> MemberState {
-    MemberState::Online { path, rtt_us: 1_849, since_s: 10_900, tx_bytes: 1_250_000_000, rx_bytes: 40_200_000, tx_packets: 900_000, rx_packets: 450_000, lost_packets: 12 }
+    MemberState::Online {
+        path,
+        rtt_us: 1_849,
+        since_s: 10_900,
+        tx_bytes: 1_250_000_000,
+        rx_bytes: 40_200_000,
+        tx_packets: 900_000,
+        rx_packets: 450_000,
+        lost_packets: 12,
+    }
 }
 
 pub(crate) fn direct() -> PathState {

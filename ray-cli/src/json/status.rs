@@ -80,7 +80,16 @@ fn member(member: &MemberStatus) -> Value {
         "lost_packets": null,
     });
     match &member.state {
-        MemberState::Online { path: route, rtt_us, since_s, tx_bytes, rx_bytes, tx_packets, rx_packets, lost_packets } => {
+        MemberState::Online {
+            path: route,
+            rtt_us,
+            since_s,
+            tx_bytes,
+            rx_bytes,
+            tx_packets,
+            rx_packets,
+            lost_packets,
+        } => {
             let (path, remote) = path(route);
             value["path"] = path.into();
             value["remote"] = remote.into();

@@ -27,8 +27,16 @@ pub(super) async fn run(forwarder: &Forwarder, outlet: &Outlet) {
     let mut batch = Vec::new();
     while let Some(count) = link.recv(&mut datagrams).await {
         let snapshot = forwarder.live.snapshot();
-        let mut arrivals =
-            Arrivals { forwarder, outlet, snapshot: &snapshot, now: millis(), batch: &mut batch, run: None, packets: 0, bytes: 0 };
+        let mut arrivals = Arrivals {
+            forwarder,
+            outlet,
+            snapshot: &snapshot,
+            now: millis(),
+            batch: &mut batch,
+            run: None,
+            packets: 0,
+            bytes: 0,
+        };
         for datagram in datagrams.iter_mut().take(count) {
             // Taken out, so that the connection gets its memory back when the packets are done with.
             let datagram = std::mem::take(datagram);
@@ -113,7 +121,7 @@ impl Arrivals<'_> {
 
     /// The packet; if it begins a TCP connection, with a segment size that fits the way back.
     fn clamped(&self, packet: Bytes, checksum: Checksum) -> Bytes {
-        if !mss::is_syn(&packet) {
+        if !mss::may_be_syn(&packet) {
             return packet;
         }
         let mut bytes = packet.to_vec();

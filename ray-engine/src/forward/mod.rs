@@ -15,8 +15,8 @@ use std::{
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-pub use self::tunnel::Tunnel;
 use self::outlet::{Outlet, Parcel};
+pub use self::tunnel::Tunnel;
 use crate::{
     feed::DropFeed,
     firewall::Millis,

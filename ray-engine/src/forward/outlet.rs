@@ -270,4 +270,3 @@ async fn at(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
-

@@ -11,6 +11,7 @@ mod ipv4;
 mod ipv6;
 mod malformed;
 pub mod mss;
+mod segment;
 pub mod tcp;
 mod transport;
 pub mod udp;
@@ -21,6 +22,7 @@ pub use self::{
     cited::{Cited, CitedKind},
     flow::flow_hash,
     malformed::Malformed,
+    segment::Segment,
     transport::{ICMP, ICMPV6, TCP, UDP},
 };
 

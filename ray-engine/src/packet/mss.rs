@@ -39,7 +39,7 @@ pub fn clamp(packet: &mut [u8], inner_mtu: u16, checksum: Checksum) -> bool {
 }
 
 /// A look at one byte for the packets that are not meant, which are nearly all.
-fn may_be_syn(packet: &[u8]) -> bool {
+pub fn may_be_syn(packet: &[u8]) -> bool {
     let transport_at = match packet.first().map(|byte| byte >> 4) {
         Some(4) if packet.get(9) == Some(&TCP) => packet.first().map(|byte| usize::from(byte & 0x0f) * 4),
         Some(6) if packet.get(6) == Some(&TCP) => Some(ipv6::HEADER_LEN),
