@@ -113,6 +113,63 @@ fn a_flow_that_was_idle_has_no_credit() {
 }
 
 #[test]
+fn a_turn_that_a_flow_did_not_use_is_gone() {
+    let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
+    (0..50).for_each(|_| queue.push(BULK, item(BULK, 0, 1280), 0, never));
+    for _ in 0..1000 {
+        // A packet of it goes, and the round goes on until it is on no list.
+        queue.push(2, item(2, 0, 84), 0, never);
+        while queue.state.as_ref().is_some_and(|state| state.listed.contains(2)) {
+            queue.push(BULK, item(BULK, 0, 1280), 0, never);
+            let _ = queue.pop(0, never);
+        }
+    }
+    (0..100).for_each(|number| queue.push(2, item(2, number, 1280), 0, never));
+    let first = std::iter::from_fn(|| queue.pop(0, never)).take_while(|popped| popped.item.flow == 2).count();
+    let turn = QUANTUM as usize / 1280;
+    assert!((turn..=turn + 1).contains(&first), "{first} packets before the standing flow");
+}
+
+#[test]
+fn who_sent_more_is_forgotten_once_the_link_has_nothing_to_send() {
+    for idle in [false, true] {
+        let mut queue = FairQueue::new(Limits::default());
+        queue.push(BULK, item(BULK, 0, SUPER), 0, never);
+        assert_eq!(queue.pop(0, never).unwrap().item.flow, BULK);
+        if idle {
+            assert!(queue.pop(0, never).is_none());
+        }
+        queue.push(BULK, item(BULK, 0, 84), 0, never);
+        queue.push(2, item(2, 0, 84), 0, never);
+        assert_eq!(queue.pop(0, never).unwrap().item.flow, if idle { BULK } else { 2 });
+    }
+}
+
+#[test]
+fn a_flow_is_not_told_to_slow_down_for_one_that_had_its_bucket_before() {
+    let limits = Limits { stale: u64::MAX, ..Limits::default() };
+    let mut queue = FairQueue::new(limits);
+    let mut marks_of = |flow: u64, from: Micros| -> Vec<Micros> {
+        (0..3).for_each(|_| queue.push(flow, item(flow, 0, 1280), from, never));
+        let mut marks = Vec::new();
+        for ms in 0..500 {
+            let now = from + ms * 1000;
+            queue.push(flow, item(flow, 0, 1280), now.saturating_sub(50_000), never);
+            if queue.pop(now, never).unwrap().signal == Signal::Mark {
+                marks.push(ms);
+            }
+        }
+        while queue.pop(from + 500_000, never).is_some() {}
+        marks
+    };
+    let first = marks_of(7, 1_000_000);
+    assert!(first.len() > 3, "{first:?}");
+    assert_eq!(marks_of(7 + 64, 1_600_000), first);
+    let again = marks_of(7 + 64, 2_200_000);
+    assert!(again.len() > first.len(), "the same flow is told as often as before: {again:?}");
+}
+
+#[test]
 fn a_flow_that_empties_with_each_item_gains_nothing_by_that() {
     let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
     let mut sent = [0; 3];
