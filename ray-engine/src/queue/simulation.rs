@@ -5,6 +5,7 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
+    sync::Arc,
 };
 
 use super::*;
@@ -158,7 +159,7 @@ fn run(setup: Setup) -> Outcome {
         now: 0,
         events: BinaryHeap::from([Reverse((0, Event::Ping))]),
         senders: vec![sender; setup.senders],
-        fair: FairQueue::new(Limits::default()),
+        fair: FairQueue::new(Limits::default(), Arc::default()),
         fifo: VecDeque::new(),
         fifo_cost: 0,
         busy: false,
