@@ -36,7 +36,7 @@ fn every_size_arrives_intact_and_in_order_over_an_underlay_of_1500() {
     let (lab, _servers) = exchange_over(1500);
     for (from, to) in [("n1", "n2"), ("n3", "n1")] {
         for family in ["v4", "v6"] {
-            for (count, segments, size) in [("20", "40", "1200"), ("10", "45", "1400"), ("100", "1", "64")] {
+            for (count, segments, size) in [("20", "40", "1200"), ("10", "45", "1350"), ("100", "1", "64")] {
                 let report = bursts(&lab, from, &target(&lab, from, to, family), count, segments, size);
                 assert_eq!(report["answered"], report["sent"], "{from} to {to}, {family}: {report}");
                 let (damaged, reordered) = (&report["damaged"], &report["reordered"]);
@@ -56,7 +56,7 @@ fn every_size_arrives_intact_over_the_relay() {
     let lab = rough(2, &["n2"], |lab| lab.relay_only(&["n1", "n2"]).unwrap());
     let _server = serve(&lab, "n2");
     for family in ["v4", "v6"] {
-        exchange(&lab, "n1", "n2", family, step(7));
+        at_once(&exchange(&lab, "n1", "n2", family, step(7)));
     }
     assert_eq!(member(&lab, "n1", "n2")["path"], "relay");
 }
@@ -77,6 +77,7 @@ fn a_connection_outlives_changes_of_the_mtu_without_a_stall() {
     let output = flow.output(PATIENCE).unwrap();
     let report = output.json().unwrap_or_else(|error| panic!("{error}: {output:?}"));
     assert_eq!(report["right"], true, "{report}");
+    eprintln!("{report}");
     assert!(report["silence_ms"].as_u64().unwrap() <= SILENCE_MAX_MS, "{report}");
     for family in ["v4", "v6"] {
         exchange(&lab, "n1", "n2", family, step(23));
@@ -121,11 +122,11 @@ fn exchange_over(mtu: u16) -> (Lab, Vec<Exec>) {
     let all = ["n1", "n2", "n3", "n4"];
     let lab = rough(4, &["n3", "n4"], |lab| all.iter().for_each(|node| lab.link_mtu(node, mtu).unwrap()));
     let servers = ["n1", "n2", "n3", "n4"].map(|node| serve(&lab, node)).into();
-    let whole = if mtu == 1280 || mtu == 1500 { 1 } else { 7 };
+    let whole = if mtu == 1280 { 1 } else { 7 };
     for (from, to, step_by) in [("n1", "n2", whole), ("n1", "n3", 7), ("n4", "n3", 7)] {
         direct(&lab, from, to);
         for family in ["v4", "v6"] {
-            exchange(&lab, from, to, family, step(step_by));
+            at_once(&exchange(&lab, from, to, family, step(step_by)));
         }
     }
     (lab, servers)
@@ -171,7 +172,7 @@ fn read_line(program: &mut Exec) {
 
 /// Exchanges UDP and TCP payloads of the sizes up to a packet's and some more, so that inner packets have every size up to
 /// the MTU, one more, and beyond.
-fn exchange(lab: &Lab, from: &str, to: &str, family: &str, step: usize) {
+fn exchange(lab: &Lab, from: &str, to: &str, family: &str, step: usize) -> Value {
     let target = target(lab, from, to, family);
     let (max, step) = ((INNER_MTU + 1).to_string(), step.to_string());
     let argv = ["ray-lab", "tool", "sizes", &target, &max, "--step", &step];
@@ -179,6 +180,12 @@ fn exchange(lab: &Lab, from: &str, to: &str, family: &str, step: usize) {
     assert_eq!(output.code(), 0, "{from} to {to}, {family}: {output:?}");
     let report = output.json().unwrap();
     assert_eq!(report["udp"]["arrived"], report["udp"]["sent"], "{from} to {to}, {family}: {report}");
+    report
+}
+
+/// A size that needs a second attempt was lost for being of that size; the slack is a busy machine's.
+fn at_once(report: &Value) {
+    assert!(report["udp"]["repeated"].as_u64().unwrap() <= 2, "{report}");
 }
 
 fn bursts(lab: &Lab, from: &str, target: &str, count: &str, segments: &str, size: &str) -> Value {

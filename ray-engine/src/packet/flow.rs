@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn fragments_of_one_datagram_have_one_number() {
         let mut message = vec![0u8; 1608];
-        message[4..6].copy_from_slice(&1608u16.to_be_bytes());
+        message[..6].copy_from_slice(&[0, 5, 0, 6, 0x06, 0x48]);
         for id in [1, 2] {
             let v4 = [fragment_v4(id, 0, true, &message[..800]), fragment_v4(id, 100, true, &message[800..1600])];
             let last = hash(&fragment_v4(id, 200, false, &message[1600..]));

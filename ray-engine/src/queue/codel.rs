@@ -103,8 +103,8 @@ mod tests {
         let mut marks = 0;
         for _ in 0..200_000 {
             now += random.next() % 3000;
-            // Phases, so that standing queues last and are left now and then.
-            let waited = if now / 700_000 % 3 == 0 { random.next() % 8000 } else { 5000 + random.next() % 90_000 };
+            // Standing queues that last, and short ones between them for longer than is remembered.
+            let waited = if now / 2_500_000 % 3 == 0 { random.next() % 8000 } else { 5000 + random.next() % 90_000 };
             let last = random.below(900) == 0;
             let signal = codel.judge(waited, last, now, &Limits::default());
             assert_eq!(signal == Signal::Mark, reference.dequeue(waited, last, now), "at {now}");

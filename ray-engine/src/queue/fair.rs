@@ -4,16 +4,19 @@
 //! each flow's wait is judged by itself. So a ping or a question to a name server leaves next, whatever stands behind it, and
 //! only the senders of the flows that stand are told to slow down.
 //!
-//! Some things differ from the RFC. A hash does not point to a bucket for good: a flow has a bucket to itself as long as one
-//! is free, so flows share only when more stand than there are buckets. A flow that has just begun goes first only with what fits into its turn: a
-//! sender whose queue is always short begins anew all the time, and each time 64 KiB would go before a ping. And it may spend that turn in several goes, so that a ping a
-//! millisecond is as quick as one alone; the turn is granted once a round, so that this too starves nobody. CoDel does not drop ([`super::codel`]). An
-//! item that waited far too long is given up whole, unless it is its flow's last.
+//! What differs from the RFC, and why:
+//! * A hash does not point to a bucket for good. A flow has a bucket to itself as long as one is free, so flows share only
+//!   when more stand than there are buckets.
+//! * A flow that has just begun goes first only with what fits into its turn. The queue of a sender that keeps to the link's
+//!   rate is often empty, so it begins anew all the time, and each time 64 KiB would go before a ping.
+//! * It may spend that turn in several goes, so that a ping a millisecond is as quick as one alone. The turn is granted once a
+//!   round, so this starves nobody either.
+//! * CoDel does not drop ([`super::codel`]). An item that waited far too long is given up whole, unless it is its flow's last.
 
-use std::{collections::VecDeque, fmt};
+use std::{collections::VecDeque, fmt, sync::Arc};
 
 use super::{
-    ITEM_OVERHEAD, Limits, Micros, Signal, Weigh,
+    ITEM_OVERHEAD, Limits, Micros, Pool, Signal, Weigh,
     codel::Codel,
     limits::{BUCKETS, CHARGE_MIN, QUANTUM},
     lists::{Entry, Lists},
@@ -22,6 +25,7 @@ use super::{
 /// What waits for room on one link. It takes no memory before the first item.
 pub struct FairQueue<T> {
     limits: Limits,
+    pool: Arc<Pool>,
     bytes: usize,
     len: usize,
     state: Option<Box<State<T>>>,
@@ -80,8 +84,9 @@ enum End {
 }
 
 impl<T: Weigh> FairQueue<T> {
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, bytes: 0, len: 0, state: None }
+    /// A queue that shares `pool` with those of other links.
+    pub fn new(limits: Limits, pool: Arc<Pool>) -> Self {
+        Self { limits, pool, bytes: 0, len: 0, state: None }
     }
 
     /// Bytes of the packets that wait.
@@ -97,8 +102,8 @@ impl<T: Weigh> FairQueue<T> {
         self.len == 0
     }
 
-    /// Puts an item behind its flow's. `lost` gets what does not fit: the oldest of the flow that holds the most, or the item
-    /// itself where it is larger than the whole queue.
+    /// Puts an item behind its flow's. `lost` gets what does not fit into the queue or the pool: the oldest of the flow that holds
+    /// the most, or the item itself where it is larger than the whole queue.
     pub fn push(&mut self, flow: u64, item: T, now: Micros, lost: impl FnMut(T)) {
         let bytes = item.bytes();
         self.insert(Entry { item, flow, bytes, since: now }, End::Back, 0, lost);
@@ -145,8 +150,9 @@ impl<T: Weigh> FairQueue<T> {
         let state = self.state.get_or_insert_with(|| Box::new(State::new()));
         self.len += 1;
         self.bytes += entry.bytes;
+        self.pool.take(entry.bytes + ITEM_OVERHEAD);
         state.insert(entry, end, refund);
-        while self.bytes + self.len * ITEM_OVERHEAD > self.limits.bytes {
+        while self.memory() > self.limits.bytes || self.pool.is_short_for(self.memory()) {
             let Some(state) = self.state.as_mut() else { return };
             let fattest = state.fattest();
             let Some(entry) = state.take(fattest) else { return };
@@ -158,6 +164,19 @@ impl<T: Weigh> FairQueue<T> {
     fn forget(&mut self, bytes: usize) {
         self.len -= 1;
         self.bytes -= bytes;
+        self.pool.give(bytes + ITEM_OVERHEAD);
+    }
+}
+
+impl<T> FairQueue<T> {
+    fn memory(&self) -> usize {
+        self.bytes + self.len * ITEM_OVERHEAD
+    }
+}
+
+impl<T> Drop for FairQueue<T> {
+    fn drop(&mut self) {
+        self.pool.give(self.memory());
     }
 }
 

@@ -23,6 +23,11 @@ pub(super) const WAITING_PEERS: usize = 256;
 /// By then a dial has succeeded or a host has sent again: TCP after one second, and after two more.
 pub(super) const WAITING_TIME: Micros = 3_000_000;
 
+/// What the queues of all links hold together, beside the share that is each one's own: 32 that are full.
+pub(super) const POOL_BYTES: usize = 64 * 1024 * 1024;
+/// Two super-packets.
+pub(super) const QUEUE_OWN: usize = 136 * 1024;
+
 /// The bounds of one link's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -45,5 +50,6 @@ impl Default for Limits {
 }
 
 const _: () = assert!(BUCKETS == u64::BITS as usize, "sets of buckets are bit masks");
+const _: () = assert!(QUEUE_OWN > 2 * (65_536 + ITEM_OVERHEAD));
 const _: () = assert!(WAITING_PEER_BYTES < WAITING_BYTES);
 const _: () = assert!(WAITING_PEERS * ITEM_OVERHEAD < WAITING_BYTES, "every peer may have something");

@@ -8,11 +8,13 @@ mod codel;
 mod fair;
 mod limits;
 mod lists;
+mod pool;
 mod waiting;
 
 pub use self::{
     fair::{FairQueue, Popped},
     limits::{ITEM_OVERHEAD, Limits},
+    pool::Pool,
     waiting::Waiting,
 };
 

@@ -130,8 +130,8 @@ impl Netlink {
         self.request(RouteNetlinkMessage::SetLink(message), NLM_F_REQUEST | NLM_F_ACK, what)
     }
 
-    pub fn set_mtu(&self, name: &str, mtu: u16) -> Result<(), NetlinkError> {
-        self.set_by_name(name, LinkAttribute::Mtu(u32::from(mtu)), format!("setting the MTU of {name}"))
+    pub fn set_mtu(&self, name: &str, mtu: u32) -> Result<(), NetlinkError> {
+        self.set_by_name(name, LinkAttribute::Mtu(mtu), format!("setting the MTU of {name}"))
     }
 
     /// Has the kernel put every packet on the wire by itself, where it would hand a burst of them to the other end whole.

@@ -212,8 +212,8 @@ impl Node {
                 switch.prepare_filters(&self.name)?;
             }
             switch.set_filter(&self.name, &wire.program())?;
-            switch.set_mtu(&self.name, wire.mtu)?;
-            inside.set_mtu(CABLE, wire.mtu)
+            switch.set_mtu(&self.name, wire.mtu.into())?;
+            inside.set_mtu(CABLE, wire.mtu.into())
         };
         rewired().map_err(|error: NetlinkError| NodeError::caused(format!("the cable of {}", self.name), &error))?;
         state.wire = Some(wire);

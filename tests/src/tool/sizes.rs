@@ -17,7 +17,7 @@ use super::{ToolError, failed};
 /// Datagrams that wait for their answer at a time: no queue on the way overflows by these.
 const WINDOW: usize = 16;
 /// After so long without an answer, those that wait for one are lost for this round.
-const ANSWER_MAX: Duration = Duration::from_millis(400);
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// Rounds for what was lost before; what is lost in all of them is lost for its size.
 const ROUNDS: usize = 4;
 /// Between two bursts: far below what any way here takes.

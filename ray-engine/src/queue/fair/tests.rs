@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::*;
+use super::{
+    super::limits::{POOL_BYTES, QUEUE_OWN},
+    *,
+};
 use crate::packet::samples::Random;
 
 const SUPER: usize = 65_536;
@@ -27,7 +30,7 @@ impl Weigh for Item {
 #[test]
 fn a_ping_is_the_next_to_leave_whatever_super_packets_stand_before_it() {
     let mut random = Random::new(7);
-    let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
+    let mut queue = queue(Limits { stale: u64::MAX, ..Limits::default() });
     let mut now = 0;
     for number in 0..10_000 {
         now += random.next() % 5000;
@@ -47,7 +50,7 @@ fn a_ping_is_the_next_to_leave_whatever_super_packets_stand_before_it() {
 #[test]
 fn a_ping_waits_for_one_turn_at_most_of_a_flow_of_small_packets() {
     let mut random = Random::new(8);
-    let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
+    let mut queue = queue(Limits { stale: u64::MAX, ..Limits::default() });
     let (mut before, mut waited) = (None, Vec::new());
     for _ in 0..20_000 {
         while queue.bytes() < 500_000 {
@@ -75,7 +78,7 @@ fn flows_that_stand_have_equal_shares_within_a_quantum_and_an_item() {
     for (count, sizes) in
         [(2, &[SUPER, 1280][..]), (5, &[1280]), (10, &[SUPER, 20_000, 1280, 200]), (64, &[4000, 1280])]
     {
-        let mut queue = FairQueue::new(Limits { bytes: 64 << 20, stale: u64::MAX, ..Limits::default() });
+        let mut queue = queue(Limits { bytes: 64 << 20, stale: u64::MAX, ..Limits::default() });
         let mut sent = vec![0; count];
         let size = |flow: usize| sizes[flow % sizes.len()];
         for flow in 0..count {
@@ -95,7 +98,7 @@ fn flows_that_stand_have_equal_shares_within_a_quantum_and_an_item() {
 
 #[test]
 fn a_flow_that_was_idle_has_no_credit() {
-    let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
+    let mut queue = queue(Limits { stale: u64::MAX, ..Limits::default() });
     let refill = |queue: &mut FairQueue<Item>, flow| queue.push(flow, item(flow, 0, 1280), 0, never);
     (0..10).for_each(|_| refill(&mut queue, BULK));
     for _ in 0..10_000 {
@@ -113,8 +116,65 @@ fn a_flow_that_was_idle_has_no_credit() {
 }
 
 #[test]
+fn a_turn_that_a_flow_did_not_use_is_gone() {
+    let mut queue = queue(Limits { stale: u64::MAX, ..Limits::default() });
+    (0..50).for_each(|_| queue.push(BULK, item(BULK, 0, 1280), 0, never));
+    for _ in 0..1000 {
+        // A packet of it goes, and the round goes on until it is on no list.
+        queue.push(2, item(2, 0, 84), 0, never);
+        while queue.state.as_ref().is_some_and(|state| state.listed.contains(2)) {
+            queue.push(BULK, item(BULK, 0, 1280), 0, never);
+            let _ = queue.pop(0, never);
+        }
+    }
+    (0..100).for_each(|number| queue.push(2, item(2, number, 1280), 0, never));
+    let first = std::iter::from_fn(|| queue.pop(0, never)).take_while(|popped| popped.item.flow == 2).count();
+    let turn = QUANTUM as usize / 1280;
+    assert!((turn..=turn + 1).contains(&first), "{first} packets before the standing flow");
+}
+
+#[test]
+fn who_sent_more_is_forgotten_once_the_link_has_nothing_to_send() {
+    for idle in [false, true] {
+        let mut queue = queue(Limits::default());
+        queue.push(BULK, item(BULK, 0, SUPER), 0, never);
+        assert_eq!(queue.pop(0, never).unwrap().item.flow, BULK);
+        if idle {
+            assert!(queue.pop(0, never).is_none());
+        }
+        queue.push(BULK, item(BULK, 0, 84), 0, never);
+        queue.push(2, item(2, 0, 84), 0, never);
+        assert_eq!(queue.pop(0, never).unwrap().item.flow, if idle { BULK } else { 2 });
+    }
+}
+
+#[test]
+fn a_flow_is_not_told_to_slow_down_for_one_that_had_its_bucket_before() {
+    let limits = Limits { stale: u64::MAX, ..Limits::default() };
+    let mut queue = queue(limits);
+    let mut marks_of = |flow: u64, from: Micros| -> Vec<Micros> {
+        (0..3).for_each(|_| queue.push(flow, item(flow, 0, 1280), from, never));
+        let mut marks = Vec::new();
+        for ms in 0..500 {
+            let now = from + ms * 1000;
+            queue.push(flow, item(flow, 0, 1280), now.saturating_sub(50_000), never);
+            if queue.pop(now, never).unwrap().signal == Signal::Mark {
+                marks.push(ms);
+            }
+        }
+        while queue.pop(from + 500_000, never).is_some() {}
+        marks
+    };
+    let first = marks_of(7, 1_000_000);
+    assert!(first.len() > 3, "{first:?}");
+    assert_eq!(marks_of(7 + 64, 1_600_000), first);
+    let again = marks_of(7 + 64, 2_200_000);
+    assert!(again.len() > first.len(), "the same flow is told as often as before: {again:?}");
+}
+
+#[test]
 fn a_flow_that_empties_with_each_item_gains_nothing_by_that() {
-    let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
+    let mut queue = queue(Limits { stale: u64::MAX, ..Limits::default() });
     let mut sent = [0; 3];
     queue.push(BULK, item(BULK, 0, SUPER), 0, never);
     for _ in 0..4000 {
@@ -134,7 +194,7 @@ fn a_flow_that_empties_with_each_item_gains_nothing_by_that() {
 
 #[test]
 fn new_flows_without_end_do_not_keep_a_standing_one_from_its_turn() {
-    let mut queue = FairQueue::new(Limits { bytes: 64 << 20, stale: u64::MAX, ..Limits::default() });
+    let mut queue = queue(Limits { bytes: 64 << 20, stale: u64::MAX, ..Limits::default() });
     (0..1000).for_each(|_| queue.push(BULK, item(BULK, 0, 1400), 0, never));
     let (mut since, mut served) = (0, 0);
     for flow in 1000..11_000 {
@@ -154,7 +214,7 @@ fn new_flows_without_end_do_not_keep_a_standing_one_from_its_turn() {
 
 #[test]
 fn flows_share_a_bucket_only_when_more_stand_than_there_are() {
-    let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
+    let mut queue = queue(Limits { stale: u64::MAX, ..Limits::default() });
     // All want the same one.
     for flow in 0..64u64 {
         (0..4).for_each(|number| queue.push(flow * 64, item(flow * 64, number, 1280), 0, never));
@@ -186,7 +246,7 @@ fn nothing_is_lost_unsaid_reordered_or_beyond_the_limit() {
     {
         let mut random = Random::new(seed);
         let limits = Limits { bytes: limit, ..Limits::default() };
-        let mut queue = FairQueue::new(limits);
+        let mut queue = queue(limits);
         let mut model: HashMap<u64, VecDeque<Item>> = HashMap::new();
         let (mut now, mut numbers) = (0, 0);
         // Hashes that are small, meet often, and one that is zero like a bucket's tag before its first flow.
@@ -245,6 +305,7 @@ fn nothing_is_lost_unsaid_reordered_or_beyond_the_limit() {
                 model.values().flatten().fold((0, 0), |(len, bytes), item| (len + 1, bytes + item.bytes));
             assert_eq!((queue.len(), queue.bytes(), queue.is_empty()), (len, bytes, len == 0));
             assert!(bytes + len * ITEM_OVERHEAD <= limit);
+            assert_eq!(queue.pool.used(), bytes + len * ITEM_OVERHEAD);
             let (inside, in_flows) = inside(&queue);
             assert_eq!((inside, in_flows), (len, (len, bytes)));
         }
@@ -253,7 +314,7 @@ fn nothing_is_lost_unsaid_reordered_or_beyond_the_limit() {
 
 #[test]
 fn a_queue_of_tiny_packets_stays_as_small_as_one_of_large_ones() {
-    let mut queue = FairQueue::new(Limits::default());
+    let mut queue = queue(Limits::default());
     let mut lost = 0;
     for number in 0..100_000 {
         queue.push(u64::from(number % 100), item(0, number, 1), 0, |_| lost += 1);
@@ -266,7 +327,7 @@ fn a_queue_of_tiny_packets_stays_as_small_as_one_of_large_ones() {
 
 #[test]
 fn what_fills_the_queue_pays_for_it() {
-    let mut queue = FairQueue::new(Limits::default());
+    let mut queue = queue(Limits::default());
     for number in 0..10 {
         queue.push(PING, item(PING, number, 84), 0, never);
     }
@@ -287,8 +348,36 @@ fn what_fills_the_queue_pays_for_it() {
 }
 
 #[test]
+fn links_that_are_stuck_leave_room_for_one_that_is_not() {
+    let pool = Arc::new(Pool::default());
+    let mut stuck: Vec<_> = (0..200).map(|_| FairQueue::new(Limits::default(), pool.clone())).collect();
+    for number in 0..40 {
+        for queue in &mut stuck {
+            queue.push(BULK, item(BULK, number, SUPER), 0, |_| {});
+            queue.push(2, item(2, number, 84), 0, |_| {});
+        }
+    }
+    assert!(pool.used() > POOL_BYTES - 2 * SUPER);
+    assert!(pool.used() <= POOL_BYTES + stuck.len() * QUEUE_OWN, "{}", pool.used());
+    let memory: usize = stuck.iter().map(|queue| queue.bytes() + queue.len() * ITEM_OVERHEAD).sum();
+    assert_eq!(pool.used(), memory);
+    let mut other = FairQueue::new(Limits::default(), pool.clone());
+    other.push(BULK, item(BULK, 0, SUPER), 0, never);
+    other.push(BULK, item(BULK, 1, SUPER), 0, never);
+    other.push(PING, item(PING, 0, 84), 0, never);
+    let mut lost = Vec::new();
+    other.push(BULK, item(BULK, 2, SUPER), 0, |item| lost.push(item.number));
+    assert_eq!(lost, [0], "its own oldest, not that of another link");
+    // What is given up is there for the others.
+    drop(stuck);
+    (3..20).for_each(|number| other.push(BULK, item(BULK, number, SUPER), 0, never));
+    drop(other);
+    assert_eq!(pool.used(), 0);
+}
+
+#[test]
 fn only_the_flow_that_stands_is_told_to_slow_down() {
-    let mut queue = FairQueue::new(Limits::default());
+    let mut queue = queue(Limits::default());
     let mut marks = HashMap::from([(BULK, 0), (PING, 0)]);
     for number in 0..1000u32 {
         let now = u64::from(number) * 5_000;
@@ -307,7 +396,7 @@ fn only_the_flow_that_stands_is_told_to_slow_down() {
 
 #[test]
 fn what_waited_far_too_long_is_given_up_but_for_a_flows_last() {
-    let mut queue = FairQueue::new(Limits::default());
+    let mut queue = queue(Limits::default());
     (0..5).for_each(|number| queue.push(BULK, item(BULK, number, SUPER), 0, never));
     let mut lost = Vec::new();
     let at = Limits::default().stale;
@@ -324,7 +413,7 @@ fn what_waited_far_too_long_is_given_up_but_for_a_flows_last() {
 
 #[test]
 fn a_ping_passes_between_two_parts_of_a_super_packet() {
-    let mut queue = FairQueue::new(Limits::default());
+    let mut queue = queue(Limits::default());
     (0..3).for_each(|number| queue.push(BULK, item(BULK, number, SUPER), 0, never));
     let mut order = Vec::new();
     for step in 0..16 {
@@ -349,7 +438,7 @@ fn a_ping_passes_between_two_parts_of_a_super_packet() {
 
 #[test]
 fn parts_are_charged_as_the_whole_would_be() {
-    let mut queue = FairQueue::new(Limits { stale: u64::MAX, ..Limits::default() });
+    let mut queue = queue(Limits { stale: u64::MAX, ..Limits::default() });
     (0..5).for_each(|_| queue.push(BULK, item(BULK, 0, SUPER), 0, never));
     (0..5).for_each(|_| queue.push(2, item(2, 0, SUPER), 0, never));
     let mut sent = [0; 3];
@@ -371,7 +460,7 @@ fn parts_are_charged_as_the_whole_would_be() {
 
 #[test]
 fn a_warm_queue_asks_for_no_more_memory_and_an_idle_one_gives_it_back() {
-    let mut queue = FairQueue::new(Limits::default());
+    let mut queue = queue(Limits::default());
     assert!(queue.state.is_none(), "none before the first item");
     let run = |queue: &mut FairQueue<Item>| {
         let mut random = Random::new(9);
@@ -398,6 +487,10 @@ fn a_warm_queue_asks_for_no_more_memory_and_an_idle_one_gives_it_back() {
     let _ = queue.pop(0, never);
     queue.release();
     assert!(queue.state.is_none());
+}
+
+fn queue(limits: Limits) -> FairQueue<Item> {
+    FairQueue::new(limits, Arc::default())
 }
 
 fn item(flow: u64, number: u32, bytes: usize) -> Item {
