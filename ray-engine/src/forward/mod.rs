@@ -24,7 +24,7 @@ use crate::{
     mesh::{Link, Mesh, NotPacked, Unsent},
     plane::{self, Deliverable, DropReason, Live, Outbound, Routed},
     probe::Probes,
-    queue::{Micros, Waiting},
+    queue::{Micros, Pool, Waiting},
     tun::{Chunk, OwnedChunk, Writer},
 };
 
@@ -41,6 +41,8 @@ pub struct Forwarder {
     device: ArcSwapOption<Vec<Mutex<Writer>>>,
     /// The ways out, one a peer with a link.
     outlets: ArcSwap<HashMap<PeerId, Arc<Outlet>>>,
+    /// The memory that the queues of all links share.
+    pool: Arc<Pool>,
     /// Packets for peers without a link. Whoever changes `outlets` holds it, so that no packet misses a link that comes.
     waiting: Mutex<Waiting<Parcel>>,
 }
@@ -79,7 +81,7 @@ impl Forwarder {
 
     /// Carries packets between a link and the device until the link ends.
     pub fn carry(self: &Arc<Self>, link: Arc<Link>) {
-        let outlet = Arc::new(Outlet::new(link));
+        let outlet = Arc::new(Outlet::new(link, self.pool.clone()));
         self.enter(&outlet);
         let (forwarder, inward) = (self.clone(), outlet.clone());
         tokio::spawn(async move { ingress::run(&forwarder, &inward).await });

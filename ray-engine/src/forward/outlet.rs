@@ -17,7 +17,7 @@ use crate::{
     mesh::{Batch, Link},
     packet::{self, ecn, flow_hash, mss},
     plane::{self, Deliverable, DropReason, Live, Routed},
-    queue::{FairQueue, Limits, Signal, Weigh},
+    queue::{FairQueue, Limits, Pool, Signal, Weigh},
     tun::{Chunk, OwnedChunk},
 };
 
@@ -75,10 +75,10 @@ struct State {
 }
 
 impl Outlet {
-    pub(super) fn new(link: Arc<Link>) -> Self {
+    pub(super) fn new(link: Arc<Link>, pool: Arc<Pool>) -> Self {
         let state = State {
             batch: None,
-            queue: FairQueue::new(Limits::default()),
+            queue: FairQueue::new(Limits::default(), pool),
             room: Room::default(),
             allowance: None,
             path: PathMtu::default(),
