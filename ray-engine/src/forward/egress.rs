@@ -1,7 +1,7 @@
 //! Device to links: one thread a queue. It takes what the device holds, up to a burst, judges each super-packet once, and
 //! hands each peer its packets together.
 
-use std::{io, os::fd::BorrowedFd, sync::Arc};
+use std::{io, os::fd::BorrowedFd, slice, sync::Arc};
 
 use super::{Forwarder, now, unpacked, unsent};
 use crate::{
@@ -47,7 +47,7 @@ fn take(
                 live.drops.count(DropReason::NoLink);
                 return Ok(());
             };
-            let split = chunk.segments(|packet| {
+            let split = chunk.packets(false, |packet, _| {
                 if let Err(reason) = batch.push(routed, packet) {
                     live.drops.count(unpacked(reason));
                 }
@@ -58,7 +58,7 @@ fn take(
         }
         Ok(Outbound::Dns(question)) => {
             if let Some(reply) = question.reply(&snapshot.zone) {
-                replies.write(&mut std::iter::once(reply))?;
+                replies.write(slice::from_ref(&reply))?;
             }
         }
         Err(refused) => {
@@ -67,7 +67,7 @@ fn take(
                 tell(forwarder, &snapshot, chunk.packet(), refused.reason);
             }
             if let Some(answer) = refused.answer {
-                replies.write(&mut std::iter::once(answer))?;
+                replies.write(slice::from_ref(&answer))?;
             }
         }
     }

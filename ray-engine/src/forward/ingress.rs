@@ -8,7 +8,7 @@ use super::{Forwarder, now};
 use crate::{
     firewall::{Direction, Party},
     mesh::{Batch, Link, frame::Unpacker},
-    packet::{self, icmp},
+    packet::{self, Checksum, icmp},
     plane::{self, Deliverable, DropReason, Reply},
 };
 
@@ -27,7 +27,8 @@ pub(super) async fn run(forwarder: Arc<Forwarder>, link: Arc<Link>) {
             }
         }
 
-        forwarder.deliver(link.peer(), &mut batch.drain(..));
+        forwarder.deliver(link.peer(), &batch);
+        batch.clear();
     }
 }
 
@@ -39,7 +40,7 @@ fn judge(forwarder: &Forwarder, link: &Arc<Link>, handle: u16, packet: Bytes, ba
     };
     let from = Party { peer: link.peer(), network };
     let followed = forwarder.feed.is_followed().then(|| packet.clone());
-    match plane::inbound(&snapshot, &live.firewall, from, packet, now()) {
+    match plane::inbound(&snapshot, &live.firewall, from, packet, Checksum::Complete, now()) {
         Ok(deliverable) => {
             link.count_received(deliverable.packet().len() as u64);
             if !is_ours(forwarder, link, deliverable.packet()) {

@@ -88,7 +88,7 @@ impl Forwarder {
     }
 
     /// Writes packets of one peer to the host, always through the same queue, so that flows stay in order.
-    fn deliver<P: AsRef<[u8]>>(&self, peer: PeerId, packets: &mut dyn ExactSizeIterator<Item = Deliverable<P>>) {
+    fn deliver<P: AsRef<[u8]>>(&self, peer: PeerId, packets: &[Deliverable<P>]) {
         let count = packets.len();
         let Some(device) = self.device.load_full() else {
             return self.live.drops.count_n(DropReason::DeviceRefused, count as u64);

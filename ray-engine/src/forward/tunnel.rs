@@ -255,7 +255,7 @@ impl Keeper {
         let (mut writers, mut readers, mut offload) = (Vec::new(), Vec::new(), true);
         let mut handles = Vec::new();
         for fd in queues {
-            let queue = Queue::adopt(fd, self.offload)?;
+            let queue = Queue::adopt(fd, self.offload, self.mtu)?;
             handles.push(queue.handle());
             offload &= queue.offload() != Offload::Off;
             let (reader, writer) = queue.into_split();

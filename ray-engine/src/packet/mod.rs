@@ -8,6 +8,7 @@ pub mod icmp;
 mod ipv4;
 mod ipv6;
 mod malformed;
+mod segment;
 pub mod tcp;
 mod transport;
 pub mod udp;
@@ -17,6 +18,7 @@ use std::net::IpAddr;
 pub use self::{
     cited::{Cited, CitedKind},
     malformed::Malformed,
+    segment::Segment,
     transport::{ICMP, ICMPV6, TCP, UDP},
 };
 

@@ -3,7 +3,7 @@
 use super::{DropReason, Refused, Reply, Routed, Snapshot};
 use crate::{
     firewall::{Direction, Firewall, Millis, Party, Verdict},
-    packet::{self, Layout},
+    packet::{self, Checksum, Layout, Malformed, TCP, UDP},
 };
 
 /// Proof that a packet may be handed to the host: it comes from an address of the peer that sent it, goes to an address
@@ -12,6 +12,7 @@ use crate::{
 pub struct Deliverable<P> {
     packet: P,
     layout: Layout,
+    checksum: Checksum,
 }
 
 impl<P: AsRef<[u8]>> Deliverable<P> {
@@ -23,13 +24,17 @@ impl<P: AsRef<[u8]>> Deliverable<P> {
     pub fn layout(&self) -> Layout {
         self.layout
     }
+
+    pub fn checksum(&self) -> Checksum {
+        self.checksum
+    }
 }
 
 impl Deliverable<Vec<u8>> {
     /// For packets that the engine makes itself.
     pub(in crate::plane) fn for_host(packet: Vec<u8>) -> Option<Self> {
         let layout = packet::parse(&packet).ok()?.layout();
-        Some(Self { packet, layout })
+        Some(Self { packet, layout, checksum: Checksum::Complete })
     }
 }
 
@@ -39,10 +44,15 @@ pub fn inbound<P: AsRef<[u8]>>(
     firewall: &Firewall,
     from: Party,
     packet: P,
+    checksum: Checksum,
     now: Millis,
 ) -> Result<Deliverable<P>, Refused<Reply>> {
     let parsed = packet::parse(packet.as_ref())?;
     let layout = parsed.layout();
+    let summable = !parsed.is_fragment() && [TCP, UDP].contains(&layout.protocol);
+    if checksum == Checksum::Left && !summable {
+        return Err(Malformed::Offload.into());
+    }
     if !snapshot.routes.owns(from.peer, layout.src) {
         return Err(DropReason::SourceOfAnother.into());
     }
@@ -50,7 +60,7 @@ pub fn inbound<P: AsRef<[u8]>>(
         return Err(DropReason::NotForUs.into());
     }
     match firewall.judge(&snapshot.rules, &from, Direction::In, &parsed, now) {
-        Verdict::Allow => Ok(Deliverable { packet, layout }),
+        Verdict::Allow => Ok(Deliverable { packet, layout, checksum }),
         Verdict::Deny(denied) => Err(denied.into()),
         Verdict::Reject(denied) => {
             let routed = Routed::to(from);

@@ -3,8 +3,11 @@
 //! The helper opened the queue with a `virtio_net_hdr` before every packet. That header never leaves this module: what
 //! is read is split and summed by our own parse, and what is written gets a header of our own making.
 
-mod coalesce;
+mod chunk;
 mod ioctl;
+pub mod merge;
+mod merger;
+mod probe;
 mod reader;
 mod split;
 mod vnet;
@@ -14,9 +17,13 @@ use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use self::merge::Allowed;
+
 pub use self::{
+    chunk::{Chunk, OwnedChunk},
     ioctl::Offload,
-    reader::{Chunk, Reader, Wake},
+    merger::{Counts, Merger},
+    reader::{Reader, Wake},
     writer::Writer,
 };
 
@@ -28,23 +35,39 @@ const PACKET_MAX: usize = 40 + 65_535;
 pub struct Queue {
     fd: Arc<OwnedFd>,
     offload: Offload,
+    /// What writes may ask for.
+    allowed: Allowed,
 }
 
 impl Queue {
     /// Takes a queue over that the helper opened. Refuses a descriptor that is not a TUN queue with packet headers of
     /// the `virtio_net` kind, since every byte would be misread. Offloads that the kernel does not know are given up
-    /// step by step; [`Queue::offload`] tells what is left.
-    pub fn adopt(fd: OwnedFd, offload: bool) -> io::Result<Self> {
+    /// step by step; [`Queue::offload`] tells what is left. What writes may ask for is tried without a packet reaching the
+    /// host, and given up at run time where it fails after all. `mtu` is the device's.
+    pub fn adopt(fd: OwnedFd, offload: bool, mtu: u16) -> io::Result<Self> {
         ioctl::check_flags(&fd)?;
         let flags = OFlag::from_bits_retain(fcntl(&fd, FcntlArg::F_GETFL)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         ioctl::set_header_size(&fd, vnet::LEN)?;
         let offload = if offload { ioctl::enable_offload(&fd)? } else { ioctl::disable_offload(&fd)? };
-        Ok(Self { fd: Arc::new(fd), offload })
+        let wanted = Allowed {
+            split_tcp: offload != Offload::Off,
+            split_udp: offload == Offload::TcpAndUdp,
+            checksum: offload != Offload::Off,
+            mtu,
+        };
+        let allowed = probe::narrow(&fd, wanted)?;
+        Ok(Self { fd: Arc::new(fd), offload, allowed })
     }
 
+    /// What the kernel leaves undone on packets that are read.
     pub fn offload(&self) -> Offload {
         self.offload
+    }
+
+    /// What writes may ask of the kernel, as far as is known before the first.
+    pub fn allowed(&self) -> Allowed {
+        self.allowed
     }
 
     /// What keeps the queue open, for handing it back.
@@ -54,7 +77,6 @@ impl Queue {
 
     /// One half for each packet loop.
     pub fn into_split(self) -> (Reader, Writer) {
-        let writer = Writer::new(Arc::clone(&self.fd), self.offload != Offload::Off);
-        (Reader::new(self.fd, self.offload != Offload::Off), writer)
+        (Reader::new(Arc::clone(&self.fd), self.allowed), Writer::new(self.fd, self.allowed))
     }
 }

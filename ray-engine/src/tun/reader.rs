@@ -13,12 +13,7 @@ use nix::{
     unistd,
 };
 
-use super::{
-    PACKET_MAX, split,
-    vnet::{self, Undone},
-    writer::Writer,
-};
-use crate::packet::Malformed;
+use super::{Chunk, PACKET_MAX, merge::Allowed, vnet, writer::Writer};
 
 /// Why [`Reader::wait`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +26,14 @@ pub enum Wake {
 #[derive(Debug)]
 pub struct Reader {
     fd: Arc<OwnedFd>,
-    offload: bool,
+    /// For the writers of the same queue.
+    allowed: Allowed,
     buffer: Box<[u8]>,
 }
 
 impl Reader {
-    pub(super) fn new(fd: Arc<OwnedFd>, offload: bool) -> Self {
-        Self { fd, offload, buffer: vec![0; vnet::LEN + PACKET_MAX].into_boxed_slice() }
+    pub(super) fn new(fd: Arc<OwnedFd>, allowed: Allowed) -> Self {
+        Self { fd, allowed, buffer: vec![0; vnet::LEN + PACKET_MAX].into_boxed_slice() }
     }
 
     /// One read. `None` where nothing waits. An error means that the device is gone.
@@ -50,8 +46,7 @@ impl Reader {
                 Err(errno) => return Err(errno.into()),
             }
         };
-        let (header, packet) = self.buffer.get_mut(..len).unwrap_or_default().split_at_mut(vnet::LEN.min(len));
-        Ok(Some(Chunk { undone: vnet::read(header), packet }))
+        Ok(Some(Chunk::of(self.buffer.get_mut(..len).unwrap_or_default())))
     }
 
     /// Waits for a packet or for `stop` to become readable, which takes precedence.
@@ -71,33 +66,6 @@ impl Reader {
 
     /// Another writer of the same queue, for replies that the reading loop makes itself.
     pub fn writer(&self) -> Writer {
-        Writer::new(Arc::clone(&self.fd), self.offload)
-    }
-}
-
-/// What one read gave: a packet, or a super-packet that stands for many.
-#[derive(Debug)]
-pub struct Chunk<'a> {
-    undone: Result<Undone, Malformed>,
-    packet: &'a mut [u8],
-}
-
-impl Chunk<'_> {
-    /// The whole, for policy: its upper-layer checksum may be missing, and its length may exceed the MTU.
-    pub fn packet(&self) -> &[u8] {
-        self.packet
-    }
-
-    /// Hands each packet to `f`, whole and summed, in order. Takes the chunk, since it is split in place.
-    pub fn segments(self, mut f: impl FnMut(&[u8])) -> Result<(), Malformed> {
-        match self.undone? {
-            Undone::Nothing => f(self.packet),
-            Undone::Checksum { start, offset } => {
-                split::complete(self.packet, start, offset)?;
-                f(self.packet);
-            }
-            Undone::Split { protocol, size } => split::split(self.packet, protocol, size, f)?,
-        }
-        Ok(())
+        Writer::new(Arc::clone(&self.fd), self.allowed)
     }
 }

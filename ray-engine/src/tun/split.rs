@@ -1,10 +1,11 @@
-//! Splits a super-packet into the packets that would go over a wire, and completes checksums.
+//! Splits a super-packet into the packets that would go over a wire, and completes checksums or leaves them.
 #![forbid(unsafe_code)]
 
 use std::net::IpAddr;
 
+use super::merge::offset_of_sum;
 use crate::packet::{
-    self, Layout, Malformed, TCP, UDP,
+    self, Checksum, Layout, Malformed, Parsed, TCP, UDP,
     checksum::{self, Sum},
 };
 
@@ -17,16 +18,42 @@ const FLAG_FIN: u8 = 0x01;
 const FLAG_PSH: u8 = 0x08;
 const FLAG_CWR: u8 = 0x80;
 
-/// Adds the sum from `start` on to what stands at `start + offset`, as the kernel asks for.
-pub(super) fn complete(packet: &mut [u8], start: usize, offset: usize) -> Result<(), Malformed> {
+/// Puts the sum from `start` on at `start + offset`, as the kernel asks for. With `leave`, that of a whole TCP or UDP
+/// packet is not made: its field is zero then.
+pub(super) fn complete(packet: &mut [u8], start: usize, offset: usize, leave: bool) -> Result<Checksum, Malformed> {
+    let parsed = packet::parse(packet)?;
+    let layout = parsed.layout();
+    let own = start == layout.transport_at && !parsed.is_fragment();
+    let is_known = own && [TCP, UDP].contains(&layout.protocol);
+    let fits = match (own, is_known) {
+        (true, true) => offset == offset_of_sum(layout.protocol),
+        (true, false) => true,
+        // That of a packet inside the packet.
+        (false, _) => start >= layout.transport_at + transport_header_len(&parsed),
+    };
+    if !fits {
+        return Err(Malformed::Offload);
+    }
+    let field = start.checked_add(offset).ok_or(Malformed::Offload)?;
+    if leave && is_known {
+        put(packet, field, 0)?;
+        return Ok(Checksum::Left);
+    }
     let sum = Sum::default().plus(packet.get(start..).ok_or(Malformed::Offload)?).finish();
-    put(packet, start + offset, nonzero(sum))
+    put(packet, field, nonzero(sum))?;
+    Ok(Checksum::Complete)
 }
 
 /// Hands each segment to `f`, in order. Splits in place and copies no payload: the headers of a segment are written
-/// over the end of the one before, which `f` is done with.
-pub(super) fn split(packet: &mut [u8], protocol: u8, size: usize, mut f: impl FnMut(&[u8])) -> Result<(), Malformed> {
-    let head = Head::read(packet, protocol)?;
+/// over the end of the one before, which `f` is done with. With `leave`, no payload is summed and the field is zero.
+pub(super) fn split(
+    packet: &mut [u8],
+    protocol: u8,
+    size: usize,
+    leave: bool,
+    mut f: impl FnMut(&[u8]),
+) -> Result<(), Malformed> {
+    let head = Head::read(packet, protocol, leave)?;
     let payload_len = packet.len() - head.len;
     if size == 0 || payload_len == 0 {
         return Err(Malformed::Offload);
@@ -47,27 +74,27 @@ struct Head {
     bytes: [u8; HEADERS_MAX],
     len: usize,
     layout: Layout,
-    pseudo: Sum,
+    /// `None` where the sums are left.
+    pseudo: Option<Sum>,
 }
 
 impl Head {
-    fn read(packet: &[u8], protocol: u8) -> Result<Self, Malformed> {
+    fn read(packet: &[u8], protocol: u8, leave: bool) -> Result<Self, Malformed> {
         let parsed = packet::parse(packet)?;
         let layout = parsed.layout();
         if layout.protocol != protocol || parsed.is_fragment() {
             return Err(Malformed::Offload);
         }
-        let transport_len = match protocol {
-            TCP => parsed.transport().get(12).map(|byte| usize::from(byte >> 4) * 4),
-            UDP => Some(8),
-            _ => None,
-        };
-        let len = layout.transport_at + transport_len.ok_or(Malformed::Offload)?;
+        if ![TCP, UDP].contains(&protocol) {
+            return Err(Malformed::Offload);
+        }
+        let len = layout.transport_at + transport_header_len(&parsed);
         let mut bytes = [0; HEADERS_MAX];
         let kept = bytes.get_mut(..len).ok_or(Malformed::Offload)?;
         kept.copy_from_slice(packet.get(..len).ok_or(Malformed::Offload)?);
-        put(&mut bytes, layout.transport_at + checksum_at(protocol), 0)?;
-        Ok(Self { bytes, len, layout, pseudo: checksum::pseudo(layout.src, layout.dst, protocol, 0) })
+        put(&mut bytes, layout.transport_at + offset_of_sum(protocol), 0)?;
+        let pseudo = (!leave).then(|| checksum::pseudo(layout.src, layout.dst, protocol, 0));
+        Ok(Self { bytes, len, layout, pseudo })
     }
 
     /// Makes `segment`, whose payload is in place, a packet of its own. `skipped` counts the payload before it.
@@ -93,8 +120,9 @@ impl Head {
         } else {
             put(transport, 4, transport_len)?;
         }
-        let sum = self.pseudo.plus_u16(transport_len).plus(transport).finish();
-        put(transport, checksum_at(self.layout.protocol), nonzero(sum))
+        let Some(pseudo) = self.pseudo else { return Ok(()) };
+        let sum = pseudo.plus_u16(transport_len).plus(transport).finish();
+        put(transport, offset_of_sum(self.layout.protocol), nonzero(sum))
     }
 }
 
@@ -113,16 +141,20 @@ fn shape_tcp(transport: &mut [u8], skipped: usize, first: bool, last: bool) -> R
     Ok(())
 }
 
-fn checksum_at(protocol: u8) -> usize {
-    if protocol == TCP { 16 } else { 6 }
+/// Of what has been parsed; the least where the protocol says no more.
+fn transport_header_len(parsed: &Parsed<'_>) -> usize {
+    match parsed.protocol() {
+        TCP => parsed.transport().get(12).map_or(0, |byte| usize::from(byte >> 4) * 4),
+        _ => 8,
+    }
 }
 
 /// Zero would say "no checksum" in UDP; in TCP both values say the same.
-fn nonzero(sum: u16) -> u16 {
+pub(super) fn nonzero(sum: u16) -> u16 {
     if sum == 0 { u16::MAX } else { sum }
 }
 
-fn length(len: usize) -> Result<u16, Malformed> {
+pub(super) fn length(len: usize) -> Result<u16, Malformed> {
     u16::try_from(len).map_err(|_| Malformed::Offload)
 }
 
@@ -131,7 +163,7 @@ fn u16_at(bytes: &[u8], at: usize) -> Result<u16, Malformed> {
     Ok(u16::from_be_bytes(*pair))
 }
 
-fn put(bytes: &mut [u8], at: usize, value: u16) -> Result<(), Malformed> {
+pub(super) fn put(bytes: &mut [u8], at: usize, value: u16) -> Result<(), Malformed> {
     let place = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<2>()).ok_or(Malformed::Offload)?;
     *place = value.to_be_bytes();
     Ok(())

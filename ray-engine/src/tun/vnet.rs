@@ -49,16 +49,43 @@ pub(super) fn read(bytes: &[u8]) -> Result<Undone, Malformed> {
 /// The header of a packet that needs nothing.
 pub(super) const PLAIN: [u8; LEN] = [0; LEN];
 
+/// The header of a packet whose sum from `start` on the kernel is to make.
+pub(super) fn summed(start: u16, offset: u16) -> [u8; LEN] {
+    encode(&VirtioNetHdr {
+        flags: FLAG_NEEDS_CHECKSUM,
+        gso_type: GSO_NONE,
+        hdr_len: 0,
+        gso_size: 0,
+        csum_start: start,
+        csum_offset: offset,
+    })
+}
+
 /// The header of a TCP super-packet that we made.
 pub(super) fn tcp(v6: bool, transport_at: u16, header_len: u16, size: u16) -> [u8; LEN] {
-    let header = VirtioNetHdr {
+    encode(&VirtioNetHdr {
         flags: FLAG_NEEDS_CHECKSUM,
         gso_type: if v6 { VIRTIO_NET_HDR_GSO_TCPV6 } else { VIRTIO_NET_HDR_GSO_TCPV4 },
         hdr_len: header_len,
         gso_size: size,
         csum_start: transport_at,
         csum_offset: 16,
-    };
+    })
+}
+
+/// The header of a UDP super-packet that we made.
+pub(super) fn udp(transport_at: u16, header_len: u16, size: u16) -> [u8; LEN] {
+    encode(&VirtioNetHdr {
+        flags: FLAG_NEEDS_CHECKSUM,
+        gso_type: VIRTIO_NET_HDR_GSO_UDP_L4,
+        hdr_len: header_len,
+        gso_size: size,
+        csum_start: transport_at,
+        csum_offset: 6,
+    })
+}
+
+fn encode(header: &VirtioNetHdr) -> [u8; LEN] {
     let mut bytes = PLAIN;
     // Fails only for a buffer that is too short.
     let _ = header.encode(&mut bytes);

@@ -18,7 +18,7 @@ fn splits_tcp_as_if_each_segment_had_been_sent_alone() {
             let seq = u32::MAX - 100;
             let mut whole = Tcp { src, dst, seq, flags: ACK | PSH | FIN | CWR, payload: &payload }.build();
             let mut segments = Vec::new();
-            split(&mut whole, TCP, size, |segment| segments.push(segment.to_vec())).unwrap();
+            split(&mut whole, TCP, size, false, |segment| segments.push(segment.to_vec())).unwrap();
 
             let count = len.div_ceil(size);
             let expected: Vec<Vec<u8>> = payload
@@ -48,7 +48,7 @@ fn splits_udp_into_whole_datagrams() {
         let (from, to) = ((ip(src), 5000).into(), (ip(dst), 6000).into());
         let mut whole = packet::udp::build(from, to, &payload).unwrap();
         let mut segments = Vec::new();
-        split(&mut whole, UDP, 1000, |segment| segments.push(segment.to_vec())).unwrap();
+        split(&mut whole, UDP, 1000, false, |segment| segments.push(segment.to_vec())).unwrap();
         let expected: Vec<Vec<u8>> = payload
             .chunks(1000)
             .enumerate()
@@ -68,7 +68,7 @@ fn completes_a_checksum_that_the_host_left_open() {
         let partial = checksum::pseudo(ip(src), ip(dst), TCP, len as u16).folded();
         put(&mut open, at + 16, partial).unwrap();
         assert_ne!(open, whole);
-        complete(&mut open, at, 16).unwrap();
+        assert_eq!(complete(&mut open, at, 16, false), Ok(Checksum::Complete));
         assert_eq!(open, whole);
     }
 }
@@ -83,27 +83,70 @@ fn a_udp_segment_never_claims_to_have_no_checksum() {
     payload.extend_from_slice(&payload.clone());
     let mut whole = packet::udp::build((ip(src), 5000).into(), (ip(dst), 6000).into(), &payload).unwrap();
     let mut sums = Vec::new();
-    split(&mut whole, UDP, 8, |segment| sums.push([segment[26], segment[27]])).unwrap();
+    split(&mut whole, UDP, 8, false, |segment| sums.push([segment[26], segment[27]])).unwrap();
     assert_eq!(sums, [[0xff, 0xff]; 2]);
+}
+
+#[test]
+fn leaves_the_sums_and_else_splits_the_same() {
+    for (src, dst) in FAMILIES {
+        let payload = Random::new(4).bytes(4000);
+        let tcp = Tcp { src, dst, seq: 9, flags: ACK, payload: &payload }.build();
+        let udp = packet::udp::build((ip(src), 5000).into(), (ip(dst), 6000).into(), &payload).unwrap();
+        for (protocol, whole) in [(TCP, tcp), (UDP, udp)] {
+            let at = packet::parse(&whole).unwrap().layout().transport_at + offset_of_sum(protocol);
+            let [mut left, mut summed] = [Vec::new(), Vec::new()];
+            split(&mut whole.clone(), protocol, 999, true, |segment| left.push(segment.to_vec())).unwrap();
+            split(&mut whole.clone(), protocol, 999, false, |segment| {
+                let mut segment = segment.to_vec();
+                assert_ne!(segment[at..at + 2], [0, 0]);
+                segment[at..at + 2].fill(0);
+                summed.push(segment);
+            })
+            .unwrap();
+            assert_eq!((left.len(), &left), (5, &summed), "protocol {protocol}");
+        }
+    }
+}
+
+#[test]
+fn leaves_the_sum_of_whole_tcp_and_udp_packets_only() {
+    for (src, dst) in FAMILIES {
+        let whole = Tcp { src, dst, seq: 1, flags: ACK | FIN, payload: b"odd" }.build();
+        let at = packet::parse(&whole).unwrap().layout().transport_at;
+        let mut left = whole.clone();
+        assert_eq!(complete(&mut left, at, 16, true), Ok(Checksum::Left));
+        let mut zero = whole.clone();
+        put(&mut zero, at + 16, 0).unwrap();
+        assert_eq!(left, zero);
+
+        let mut echo = packet::icmp::echo_request(ip(src), ip(dst), 1, 1, b"odd").unwrap();
+        let summed = echo.clone();
+        let pseudo = if at == 40 { checksum::pseudo(ip(src), ip(dst), 58, 11).folded() } else { 0 };
+        put(&mut echo, at + 2, pseudo).unwrap();
+        assert_eq!(complete(&mut echo, at, 2, true), Ok(Checksum::Complete));
+        assert_eq!(echo, summed);
+    }
 }
 
 #[test]
 fn refuses_offload_fields_that_contradict_the_packet() {
     let tcp = Tcp { src: "100.64.0.1", dst: "100.64.0.2", seq: 1, flags: ACK, payload: b"payload" }.build();
     let none = |_: &[u8]| panic!("nothing may come out");
-    assert_eq!(split(&mut tcp.clone(), UDP, 4, none), Err(Malformed::Offload));
-    assert_eq!(split(&mut tcp.clone(), TCP, 0, none), Err(Malformed::Offload));
-    assert_eq!(split(&mut tcp[..52].to_vec(), TCP, 4, none), Err(Malformed::TotalLength));
+    assert_eq!(split(&mut tcp.clone(), UDP, 4, false, none), Err(Malformed::Offload));
+    assert_eq!(split(&mut tcp.clone(), TCP, 0, false, none), Err(Malformed::Offload));
+    assert_eq!(split(&mut tcp[..52].to_vec(), TCP, 4, false, none), Err(Malformed::TotalLength));
     let mut empty = Tcp { src: "100.64.0.1", dst: "100.64.0.2", seq: 1, flags: ACK, payload: b"" }.build();
-    assert_eq!(split(&mut empty, TCP, 4, none), Err(Malformed::Offload));
+    assert_eq!(split(&mut empty, TCP, 4, false, none), Err(Malformed::Offload));
     let mut fragment = tcp.clone();
     fragment[6] = 0x20;
     fragment.push(0);
     fragment[3] += 1;
     mend(&mut fragment);
-    assert_eq!(split(&mut fragment, TCP, 4, none), Err(Malformed::Offload));
-    for (start, offset) in [(tcp.len(), 16), (20, tcp.len()), (tcp.len() - 1, 0), (65_535, 65_535)] {
-        assert_eq!(complete(&mut tcp.clone(), start, offset), Err(Malformed::Offload));
+    assert_eq!(split(&mut fragment, TCP, 4, false, none), Err(Malformed::Offload));
+    let places = [(tcp.len(), 16), (20, tcp.len()), (tcp.len() - 1, 0), (65_535, 65_535), (0, 10), (20, 12), (21, 16)];
+    for (leave, (start, offset)) in [false, true].into_iter().flat_map(|leave| places.map(|place| (leave, place))) {
+        assert_eq!(complete(&mut tcp.clone(), start, offset, leave), Err(Malformed::Offload));
     }
     for (flags, gso_type) in [(1, 3), (0, 2), (0, 6), (1, 0x7f)] {
         let header = [flags, gso_type, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -136,8 +179,8 @@ fn survives_any_header_before_any_packet() {
             segments += 1;
         };
         let _ = match vnet::read(&header) {
-            Ok(Undone::Split { protocol, size }) => split(&mut packet, protocol, size, count),
-            Ok(Undone::Checksum { start, offset }) => complete(&mut packet, start, offset),
+            Ok(Undone::Split { protocol, size }) => split(&mut packet, protocol, size, false, count),
+            Ok(Undone::Checksum { start, offset }) => complete(&mut packet, start, offset, false).map(|_| ()),
             Ok(Undone::Nothing) | Err(_) => Ok(()),
         };
     }
