@@ -4,6 +4,7 @@
 //! broke something is tried on every run.
 #![allow(clippy::panic, reason = "a panic is how a target reports")]
 
+mod device;
 mod firewall;
 mod ledger;
 mod network;
@@ -20,7 +21,7 @@ pub struct Target {
     pub samples: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "entry", run: ledger::entry, samples: ledger::entry_samples },
     Target { name: "invite", run: ledger::invite, samples: ledger::invite_samples },
     Target { name: "bundle", run: publish::bundle, samples: publish::bundle_samples },
@@ -29,6 +30,7 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "frame", run: network::frame, samples: network::frame_samples },
     Target { name: "packet", run: firewall::packet, samples: firewall::packet_samples },
     Target { name: "rule", run: firewall::rule, samples: firewall::rule_samples },
+    Target { name: "vnet", run: device::vnet, samples: device::vnet_samples },
     Target { name: "dns", run: network::dns, samples: network::dns_samples },
 ];
 

@@ -3,6 +3,7 @@
 use std::{
     io::{PipeReader, PipeWriter, pipe},
     os::fd::{AsFd, OwnedFd},
+    slice,
     sync::{
         Arc,
         mpsc::{Sender, channel},
@@ -15,6 +16,7 @@ use ray_engine::{
     dns::{Host, Zone},
     firewall::{Action, Firewall, Members, Party, Posture, Ruleset, Standing},
     ident::{PeerId, RoomId, UnixTime},
+    packet::Checksum,
     plane::{self, DropReason, Outbound, Snapshot},
     route::RouteTable,
     tun::{Offload, Queue, Reader, Wake, Writer},
@@ -60,24 +62,35 @@ impl Side {
 }
 
 /// What went through, both directions together.
+#[derive(Debug, Default)]
 pub(crate) struct Moved {
-    pub(crate) offload: Offload,
     /// Longest packet that a host gave us.
     pub(crate) longest: usize,
     pub(crate) packets: u64,
     pub(crate) writes: u64,
+    /// Packets whose sums were left to the receiver.
+    pub(crate) left: u64,
+}
+
+/// How two hosts are bridged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) alice_offload: bool,
+    pub(crate) bob_offload: bool,
+    /// Leaves checksums to the receiver, where the sender's kernel left them to us.
+    pub(crate) leave: bool,
 }
 
 pub(crate) struct Bridge {
     offload: Offload,
-    directions: Vec<JoinHandle<(usize, u64, u64)>>,
+    directions: Vec<JoinHandle<Moved>>,
     stop: PipeWriter,
 }
 
 impl Bridge {
-    pub(crate) fn new(alice: OwnedFd, bob: OwnedFd, offload: bool) -> Self {
-        let alice = Queue::adopt(alice, offload).unwrap();
-        let bob = Queue::adopt(bob, offload).unwrap();
+    pub(crate) fn new(alice: OwnedFd, bob: OwnedFd, how: How) -> Self {
+        let alice = Queue::adopt(alice, how.alice_offload, MTU).unwrap();
+        let bob = Queue::adopt(bob, how.bob_offload, MTU).unwrap();
         let offload = alice.offload();
         let ((from_alice, to_alice), (from_bob, to_bob)) = (alice.into_split(), bob.into_split());
         let (stopped, stop) = pipe().unwrap();
@@ -85,21 +98,26 @@ impl Bridge {
         let [alices, bobs] = [(); 2].map(|()| Arc::new(Firewall::default()));
         let (to_bob_firewalls, to_alice_firewalls) = ([alices.clone(), bobs.clone()], [bobs, alices]);
         let directions = vec![
-            thread::spawn(move || carry(from_alice, to_bob, ALICE, &to_bob_firewalls, stopped)),
-            thread::spawn(move || carry(from_bob, to_alice, BOB, &to_alice_firewalls, stopped_too)),
+            thread::spawn(move || carry(from_alice, to_bob, ALICE, how.leave, &to_bob_firewalls, stopped)),
+            thread::spawn(move || carry(from_bob, to_alice, BOB, how.leave, &to_alice_firewalls, stopped_too)),
         ];
         Self { offload, directions, stop }
+    }
+
+    pub(crate) fn offload(&self) -> Offload {
+        self.offload
     }
 
     /// Ends both loops.
     pub(crate) fn stop(self) -> Moved {
         drop(self.stop);
-        let mut moved = Moved { offload: self.offload, longest: 0, packets: 0, writes: 0 };
+        let mut moved = Moved::default();
         for direction in self.directions {
-            let (longest, packets, writes) = direction.join().unwrap();
-            moved.longest = moved.longest.max(longest);
-            moved.packets += packets;
-            moved.writes += writes;
+            let one = direction.join().unwrap();
+            moved.longest = moved.longest.max(one.longest);
+            moved.packets += one.packets;
+            moved.writes += one.writes;
+            moved.left += one.left;
         }
         moved
     }
@@ -110,35 +128,34 @@ fn carry(
     mut reader: Reader,
     mut writer: Writer,
     from: PeerId,
+    leave: bool,
     [own_firewall, others_firewall]: &[Arc<Firewall>; 2],
     stop: PipeReader,
-) -> (usize, u64, u64) {
+) -> Moved {
     let (own, other) = (snapshot(from), snapshot(if from == ALICE { BOB } else { ALICE }));
     let mut replies = reader.writer();
     let sender = Party { peer: from, network: HOME };
-    let (mut longest, mut packets) = (0, 0);
+    let mut moved = Moved::default();
     while reader.wait(stop.as_fd()).unwrap() == Wake::Readable {
         while let Some(chunk) = reader.read().unwrap() {
             match plane::outbound(&own, own_firewall, chunk.packet(), 0) {
                 Ok(Outbound::Peer(routed)) => {
                     assert_eq!(routed.peer(), if from == ALICE { BOB } else { ALICE });
-                    longest = longest.max(chunk.packet().len());
+                    moved.longest = moved.longest.max(chunk.packet().len());
                     let mut batch = Vec::new();
-                    let split = chunk.segments(|segment| {
-                        assert!(segment.len() <= usize::from(MTU), "a segment has {} bytes", segment.len());
-                        batch.push(segment.to_vec());
+                    let split = chunk.packets(leave, |packet, checksum| {
+                        assert!(packet.len() <= usize::from(MTU), "a segment has {} bytes", packet.len());
+                        moved.left += u64::from(checksum == Checksum::Left);
+                        let packet = packet.to_vec();
+                        batch.push(plane::inbound(&other, others_firewall, sender, packet, checksum, 0).unwrap());
                     });
                     split.unwrap();
-                    let len = batch.len();
-                    let mut judged = batch
-                        .into_iter()
-                        .map(|packet| plane::inbound(&other, others_firewall, sender, packet, 0).unwrap());
-                    assert_eq!(writer.write(&mut judged).unwrap(), len);
-                    packets += len as u64;
+                    assert_eq!(writer.write(&batch).unwrap(), batch.len());
+                    moved.packets += batch.len() as u64;
                 }
                 Ok(Outbound::Dns(question)) => {
                     let reply = question.reply(&own.zone).unwrap();
-                    assert_eq!(replies.write(&mut std::iter::once(reply)).unwrap(), 1);
+                    assert_eq!(replies.write(slice::from_ref(&reply)).unwrap(), 1);
                 }
                 // The kernel announces itself to multicast groups.
                 Err(refused) => {
@@ -148,8 +165,10 @@ fn carry(
             }
         }
     }
-    assert_eq!(writer.refused(), 0);
-    (longest, packets, writer.writes())
+    let counts = writer.counts();
+    assert_eq!((counts.refused, counts.undone, counts.outsized), (0, 0, 0));
+    moved.writes = counts.writes;
+    moved
 }
 
 fn snapshot(of: PeerId) -> Snapshot {

@@ -9,7 +9,7 @@ mod device;
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{IoSlice, Read, Write},
     net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::fd::OwnedFd,
     sync::mpsc,
@@ -18,47 +18,78 @@ use std::{
 };
 
 use nix::{
+    errno::Errno,
     libc,
-    sys::socket::{setsockopt, sockopt::UdpGsoSegment},
+    sys::socket::{
+        setsockopt,
+        sockopt::{RcvBuf, UdpGsoSegment},
+    },
 };
-use ray_engine::tun::{Offload, Queue};
+use ray_engine::tun::{Offload, Queue, merge::Allowed};
 
 use crate::{
-    bridge::{Bridge, MTU, Side},
+    bridge::{Bridge, How, MTU, Moved, Side},
     device::{VNET, open_tun},
 };
 
 const TRANSFER: usize = 64 << 20;
+const OFFLOAD: How = How { alice_offload: true, bob_offload: true, leave: false };
+const LEFT: How = How { leave: true, ..OFFLOAD };
+const PLAIN: How = How { alice_offload: false, bob_offload: false, leave: false };
 /// Far above what the slowest machine needs; a hang must not last for ever.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 #[test]
 fn moves_64_mib_of_tcp_intact_with_offload() {
-    let moved = move_bytes(true, "100.64.0.2:4000");
-    assert_ne!(moved.offload, Offload::Off, "this kernel knows offload");
-    assert!(moved.longest > usize::from(MTU), "the host must have sent super-packets");
-    assert!(moved.writes * 4 < moved.packets, "{} writes for {} packets", moved.writes, moved.packets);
+    for address in ["100.64.0.2:4000", "[200::2]:4000"] {
+        let moved = move_bytes(OFFLOAD, address);
+        assert!(moved.longest > usize::from(MTU), "the host must have sent super-packets");
+        assert!(moved.writes * 4 < moved.packets, "{} writes for {} packets", moved.writes, moved.packets);
+        assert_eq!(moved.left, 0);
+    }
 }
 
 #[test]
-fn moves_64_mib_of_tcp_intact_with_offload_over_ipv6() {
-    let moved = move_bytes(true, "[200::2]:4000");
-    assert!(moved.longest > usize::from(MTU), "the host must have sent super-packets");
-    assert!(moved.writes * 4 < moved.packets, "{} writes for {} packets", moved.writes, moved.packets);
+fn moves_64_mib_of_tcp_intact_with_checksums_left() {
+    for address in ["100.64.0.2:4000", "[200::2]:4000"] {
+        let moved = move_bytes(LEFT, address);
+        assert!(moved.left * 10 > moved.packets * 9, "{} of {} left", moved.left, moved.packets);
+        assert!(moved.writes * 4 < moved.packets, "{} writes for {} packets", moved.writes, moved.packets);
+    }
 }
 
 #[test]
 fn moves_64_mib_of_tcp_intact_without_offload() {
-    let moved = move_bytes(false, "100.64.0.2:4000");
-    assert_eq!(moved.offload, Offload::Off);
+    let moved = move_bytes(PLAIN, "100.64.0.2:4000");
     assert!(moved.longest <= usize::from(MTU), "every packet comes whole");
     assert_eq!(moved.writes, moved.packets, "every packet is written alone");
+    assert_eq!(moved.left, 0);
+}
+
+#[test]
+fn sums_that_were_left_are_made_for_a_host_without_offload() {
+    for address in ["100.64.0.2:4000", "[200::2]:4000"] {
+        let moved = move_bytes(How { bob_offload: false, ..LEFT }, address);
+        assert!(moved.left > 0 && moved.longest > usize::from(MTU));
+    }
+}
+
+#[test]
+fn moves_64_mib_of_udp_intact_both_ways() {
+    for how in [OFFLOAD, LEFT, PLAIN, How { bob_offload: false, ..LEFT }] {
+        for address in ["100.64.0.2:5000", "[200::2]:5000"] {
+            let moved = move_datagrams(how, address);
+            assert!(!how.leave || moved.left * 10 > moved.packets * 9, "{} of {} left", moved.left, moved.packets);
+            let merged = moved.writes * 4 < moved.packets * 3;
+            assert_eq!(merged, how.bob_offload, "{} writes for {} packets", moved.writes, moved.packets);
+        }
+    }
 }
 
 #[test]
 fn splits_udp_that_the_host_sends_as_one() {
-    for address in ["100.64.0.2:5000", "[200::2]:5000"] {
-        let (alice, bob, bridge) = hosts(true);
+    for (how, address) in [OFFLOAD, LEFT].iter().flat_map(|how| ["100.64.0.2:5000", "[200::2]:5000"].map(|to| (*how, to))) {
+        let (alice, bob, bridge) = hosts(how);
         let sent: Vec<Vec<u8>> = (0..20u8).map(|n| vec![n; if n == 19 { 300 } else { 1000 }]).collect();
         let (ready, wait) = mpsc::channel();
         let receiver = bob.run(move || {
@@ -92,8 +123,8 @@ fn splits_udp_that_the_host_sends_as_one() {
 
 #[test]
 fn answers_a_real_query_through_the_device() {
-    for offload in [true, false] {
-        let (alice, _bob, bridge) = hosts(offload);
+    for how in [OFFLOAD, PLAIN] {
+        let (alice, _bob, bridge) = hosts(how);
         for server in ["100.100.100.53:53", "[200::53]:53"] {
             let reply = alice
                 .run(move || {
@@ -122,11 +153,11 @@ fn refuses_a_descriptor_whose_packets_it_would_misread() {
         (libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR, "is not a TUN queue"),
     ];
     for (flags, reason) in kinds {
-        let error = in_a_namespace(move || Queue::adopt(open_tun(flags), true).map(|_| ()).unwrap_err());
+        let error = in_a_namespace(move || Queue::adopt(open_tun(flags), true, MTU).map(|_| ()).unwrap_err());
         assert!(error.to_string().contains(reason), "{error}");
     }
     let null: OwnedFd = fs::File::open("/dev/null").unwrap().into();
-    assert!(Queue::adopt(null, true).is_err());
+    assert!(Queue::adopt(null, true, MTU).is_err());
 }
 
 #[test]
@@ -134,32 +165,56 @@ fn an_adopted_queue_never_blocks() {
     in_a_namespace(|| {
         let fd = open_tun(VNET);
         device::configure("100.64.0.1", "200::1", MTU);
-        let (mut reader, mut writer) = Queue::adopt(fd, true).unwrap().into_split();
+        let (mut reader, mut writer) = Queue::adopt(fd, true, MTU).unwrap().into_split();
         // What the kernel sends by itself when the interface comes up ends at some point.
         while reader.read().unwrap().is_some() {}
-        let mut nothing = std::iter::empty::<ray_engine::plane::Deliverable<Vec<u8>>>();
-        assert_eq!(writer.write(&mut nothing).unwrap(), 0);
+        assert_eq!(writer.write::<Vec<u8>>(&[]).unwrap(), 0);
     });
 }
 
-fn move_bytes(offload: bool, address: &'static str) -> bridge::Moved {
-    let (alice, bob, bridge) = hosts(offload);
+/// What the probe relies on: a device that is down tells a header that the kernel knows from one that it does not.
+#[test]
+fn a_probe_finds_what_the_kernel_takes_and_no_packet_reaches_the_host() {
+    in_a_namespace(|| {
+        let fd = open_tun(VNET);
+        let packet = [&[0x45][..], &[0; 41]].concat();
+        let write = |header: [u8; 10]| {
+            let parts = [IoSlice::new(&header), IoSlice::new(&packet)];
+            nix::sys::uio::writev(&fd, &parts)
+        };
+        Queue::adopt(fd.try_clone().unwrap(), true, MTU).unwrap();
+        assert_eq!(write([1, 1, 40, 0, 1, 0, 20, 0, 16, 0]), Err(Errno::EIO), "TCP");
+        assert_eq!(write([1, 0x7f, 40, 0, 1, 0, 20, 0, 16, 0]), Err(Errno::EINVAL), "a type that there is not");
+        assert_eq!(write([1, 1, 40, 0, 0, 0, 20, 0, 16, 0]), Err(Errno::EINVAL), "a segment size of zero");
+        let queue = Queue::adopt(fd, true, MTU).unwrap();
+        let all = Allowed { split_tcp: true, split_udp: true, checksum: true, mtu: MTU };
+        assert_eq!((queue.offload(), queue.allowed()), (Offload::TcpAndUdp, all), "this kernel knows all of it");
+        assert_eq!(received(), 0);
+    });
+}
+
+#[test]
+fn a_device_that_is_up_is_not_tried() {
+    in_a_namespace(|| {
+        let fd = open_tun(VNET);
+        device::configure("100.64.0.1", "200::1", MTU);
+        let before = dropped();
+        let queue = Queue::adopt(fd, true, MTU).unwrap();
+        assert!(queue.allowed().split_tcp && queue.allowed().split_udp);
+        assert_eq!((received(), dropped()), (0, before));
+    });
+}
+
+fn move_bytes(how: How, address: &'static str) -> Moved {
+    let (alice, bob, bridge) = hosts(how);
     let (ready, wait) = mpsc::channel();
     let server = bob.run(move || {
         let listener = TcpListener::bind(address).unwrap();
         ready.send(()).unwrap();
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let mut expected = Noise(7);
-        let (mut chunk, mut wanted, mut total) = (vec![0; 1 << 16], vec![0; 1 << 16], 0);
-        while total < TRANSFER {
-            let len = stream.read(&mut chunk).unwrap();
-            assert_ne!(len, 0, "the stream ended after {total} bytes");
-            expected.fill(&mut wanted[..len]);
-            assert!(chunk[..len] == wanted[..len], "the stream differs after {total} bytes");
-            total += len;
-        }
-        stream.write_all(b"done").unwrap();
+        expect_noise(&mut stream);
+        send_noise(&mut stream);
         checksum_errors()
     });
     wait.recv_timeout(DEADLINE).unwrap();
@@ -168,15 +223,9 @@ fn move_bytes(offload: bool, address: &'static str) -> bridge::Moved {
             let mut stream = TcpStream::connect_timeout(&address.parse().unwrap(), DEADLINE).unwrap();
             stream.set_write_timeout(Some(DEADLINE)).unwrap();
             stream.set_read_timeout(Some(DEADLINE)).unwrap();
-            let mut noise = Noise(7);
-            let mut chunk = vec![0; 1 << 16];
-            for _ in 0..TRANSFER / chunk.len() {
-                noise.fill(&mut chunk);
-                stream.write_all(&chunk).unwrap();
-            }
-            let mut done = [0; 4];
-            stream.read_exact(&mut done).unwrap();
-            assert_eq!(&done, b"done");
+            send_noise(&mut stream);
+            expect_noise(&mut stream);
+            assert_eq!(checksum_errors(), 0);
         })
         .join()
         .unwrap();
@@ -184,10 +233,89 @@ fn move_bytes(offload: bool, address: &'static str) -> bridge::Moved {
     bridge.stop()
 }
 
-fn hosts(offload: bool) -> (Side, Side, Bridge) {
+fn send_noise(stream: &mut TcpStream) {
+    let (mut noise, mut chunk) = (Noise(7), vec![0; 1 << 16]);
+    for _ in 0..TRANSFER / chunk.len() {
+        noise.fill(&mut chunk);
+        stream.write_all(&chunk).unwrap();
+    }
+}
+
+fn expect_noise(stream: &mut TcpStream) {
+    let mut expected = Noise(7);
+    let (mut chunk, mut wanted, mut total) = (vec![0; 1 << 16], vec![0; 1 << 16], 0);
+    while total < TRANSFER {
+        let end = chunk.len().min(TRANSFER - total);
+        let len = stream.read(&mut chunk[..end]).unwrap();
+        assert_ne!(len, 0, "the stream ended after {total} bytes");
+        expected.fill(&mut wanted[..len]);
+        assert!(chunk[..len] == wanted[..len], "the stream differs after {total} bytes");
+        total += len;
+    }
+}
+
+/// Sends super-packets whose last datagram is of an odd size, each after the one before was answered by the same datagrams:
+/// then none is lost.
+fn move_datagrams(how: How, address: &'static str) -> Moved {
+    const SIZE: usize = 1200;
+    const ROUNDS: usize = TRANSFER / (50 * SIZE);
+    let (alice, bob, bridge) = hosts(how);
+    let (ready, wait) = mpsc::channel();
+    let messages = |round: usize| {
+        let mut message = vec![0; 49 * SIZE + 1 + round % (SIZE - 1)];
+        Noise(round as u64).fill(&mut message);
+        message
+    };
+    let exchange = move |socket: &UdpSocket, round: usize| {
+        let wanted = messages(round);
+        let mut buffer = [0; 2000];
+        for expected in wanted.chunks(SIZE) {
+            let len = socket.recv(&mut buffer).unwrap();
+            assert!(&buffer[..len] == expected, "round {round}: {len} bytes for {}", expected.len());
+        }
+    };
+    let server = bob.run(move || {
+        let socket = UdpSocket::bind(address).unwrap();
+        prepare(&socket);
+        ready.send(()).unwrap();
+        for round in 0..ROUNDS {
+            if round == 0 {
+                let (_, client) = socket.peek_from(&mut [0; 2000]).unwrap();
+                socket.connect(client).unwrap();
+            }
+            exchange(&socket, round);
+            socket.send(&messages(round)).unwrap();
+        }
+        checksum_errors()
+    });
+    wait.recv_timeout(DEADLINE).unwrap();
+    let client = alice.run(move || {
+        let socket = UdpSocket::bind(unspecified(address)).unwrap();
+        socket.connect(address).unwrap();
+        prepare(&socket);
+        for round in 0..ROUNDS {
+            socket.send(&messages(round)).unwrap();
+            exchange(&socket, round);
+        }
+        checksum_errors()
+    });
+    assert_eq!((client.join().unwrap(), server.join().unwrap()), (0, 0));
+    bridge.stop()
+}
+
+fn prepare(socket: &UdpSocket) {
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
+    setsockopt(socket, UdpGsoSegment, &1200).unwrap();
+    // Room for a whole message, whose datagrams come at once.
+    setsockopt(socket, RcvBuf, &(1 << 20)).unwrap();
+}
+
+fn hosts(how: How) -> (Side, Side, Bridge) {
     let (alice, alices_fd) = Side::new("100.64.0.1", "200::1");
     let (bob, bobs_fd) = Side::new("100.64.0.2", "200::2");
-    (alice, bob, Bridge::new(alices_fd, bobs_fd, offload))
+    let bridge = Bridge::new(alices_fd, bobs_fd, how);
+    assert_eq!(bridge.offload() != Offload::Off, how.alice_offload, "this kernel knows offload");
+    (alice, bob, bridge)
 }
 
 fn in_a_namespace<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
@@ -204,13 +332,34 @@ fn unspecified(address: &str) -> SocketAddr {
     if v6 { "[::]:0" } else { "0.0.0.0:0" }.parse().unwrap()
 }
 
-/// TCP segments of this namespace that the kernel dropped for their checksum.
+/// Packets of this namespace that the kernel dropped for their checksum, of all protocols.
 fn checksum_errors() -> u64 {
-    let text = fs::read_to_string("/proc/thread-self/net/snmp").unwrap();
-    let mut lines = text.lines().filter(|line| line.starts_with("Tcp:"));
-    let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
-    let at = names.split(' ').position(|name| name == "InCsumErrors").unwrap();
-    values.split(' ').nth(at).unwrap().parse().unwrap()
+    let value = |line: &str| line.split_whitespace().last().unwrap().parse::<u64>().unwrap();
+    let v6 = fs::read_to_string("/proc/thread-self/net/snmp6").unwrap();
+    let v6 = v6.lines().filter(|line| line.contains("InCsumErrors")).map(value);
+    let v4 = fs::read_to_string("/proc/thread-self/net/snmp").unwrap();
+    let lines: Vec<&str> = v4.lines().collect();
+    let v4 = lines.chunks(2).filter_map(|pair| {
+        let at = pair[0].split(' ').position(|name| name == "InCsumErrors")?;
+        Some(pair[1].split(' ').nth(at).unwrap().parse::<u64>().unwrap())
+    });
+    v4.chain(v6).sum()
+}
+
+/// Packets that came out of the device into this namespace.
+fn received() -> u64 {
+    counter(1)
+}
+
+/// Packets that the device refused.
+fn dropped() -> u64 {
+    counter(3)
+}
+
+fn counter(column: usize) -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("ray0:")).unwrap();
+    line.split_whitespace().nth(column).unwrap().parse().unwrap()
 }
 
 /// The same bytes on every run, wherever one starts to read.

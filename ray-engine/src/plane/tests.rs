@@ -11,7 +11,7 @@ use crate::{
     firewall::{Action, Denied, Firewall, Members, Party, Posture, Ruleset, Standing, seeded},
     ident::{MAGIC_V4, MAGIC_V6, PeerId, RoomId, UnixTime},
     packet::{
-        self, Malformed, icmp,
+        self, Checksum, Malformed, icmp,
         samples::{ACK, Tcp, ip},
         udp,
     },
@@ -185,12 +185,15 @@ fn what_no_rule_allows_stays_out_and_answers_come_in() {
     let firewall = Firewall::default();
     let alice = Party { peer: ALICE, network: HOME };
     let unasked = udp_packet((ALICE_V4, 53), (OWN_V4, 5000));
-    let refused = inbound(&snapshot, &firewall, alice, &unasked, 0).unwrap_err();
+    let refused = inbound(&snapshot, &firewall, alice, &unasked, Checksum::Complete, 0).unwrap_err();
     assert_eq!(refused.reason, DropReason::Firewall(Denied::DefaultIn));
     assert!(refused.answer.is_none(), "nobody is told unless it is asked for");
     assert!(outbound(&snapshot, &firewall, &udp_packet((OWN_V4, 5000), (ALICE_V4, 53)), 1).is_ok());
-    assert!(inbound(&snapshot, &firewall, alice, &unasked, 2).is_ok());
-    assert!(inbound(&snapshot, &firewall, alice, packet(ALICE_V6, OWN_V6), 3).is_ok(), "pings are let in");
+    assert!(inbound(&snapshot, &firewall, alice, &unasked, Checksum::Complete, 2).is_ok());
+    assert!(
+        inbound(&snapshot, &firewall, alice, packet(ALICE_V6, OWN_V6), Checksum::Complete, 3).is_ok(),
+        "pings are let in"
+    );
 }
 
 #[test]
@@ -199,7 +202,8 @@ fn a_refused_sender_is_told_on_its_own_side_if_so_wished() {
     let snapshot = Snapshot { rules: rules(told), ..snapshot() };
     let firewall = Firewall::default();
     let bob = Party { peer: BOB, network: HOME };
-    let refused = inbound(&snapshot, &firewall, bob, udp_packet((BOB_V4, 53), (OWN_V4, 5000)), 0).unwrap_err();
+    let refused = inbound(&snapshot, &firewall, bob, udp_packet((BOB_V4, 53), (OWN_V4, 5000)), Checksum::Complete, 0)
+        .unwrap_err();
     let reply = refused.answer.unwrap();
     assert_eq!((reply.routed().peer(), reply.routed().network()), (BOB, HOME));
     let parsed = packet::parse(reply.packet()).unwrap();
@@ -209,7 +213,8 @@ fn a_refused_sender_is_told_on_its_own_side_if_so_wished() {
     let answer = refused.answer.unwrap();
     let parsed = packet::parse(answer.packet()).unwrap();
     assert_eq!((parsed.src(), parsed.dst()), (ip(BOB_V6), ip(OWN_V6)));
-    let spoofed = inbound(&snapshot, &firewall, bob, udp_packet((ALICE_V4, 53), (OWN_V4, 5000)), 0).unwrap_err();
+    let spoofed = inbound(&snapshot, &firewall, bob, udp_packet((ALICE_V4, 53), (OWN_V4, 5000)), Checksum::Complete, 0)
+        .unwrap_err();
     assert!(spoofed.answer.is_none(), "who is not who it says is told nothing");
 }
 
@@ -222,7 +227,7 @@ fn what_belongs_to_a_flow_stays_in_its_network() {
         Outbound::Dns(_) => panic!("alice is a peer"),
     };
     let at_work = Party { peer: ALICE, network: WORK };
-    inbound(&snapshot, &firewall, at_work, udp_packet((ALICE_V4, 900), (OWN_V4, 5000)), 0).unwrap();
+    inbound(&snapshot, &firewall, at_work, udp_packet((ALICE_V4, 900), (OWN_V4, 5000)), Checksum::Complete, 0).unwrap();
     assert_eq!(network_of(&udp_packet((OWN_V4, 5000), (ALICE_V4, 900))), WORK);
     assert_eq!(network_of(&udp_packet((OWN_V4, 5000), (ALICE_V4, 901))), HOME, "what we begin goes through the first");
 }
@@ -230,7 +235,8 @@ fn what_belongs_to_a_flow_stays_in_its_network() {
 #[test]
 fn refuses_a_network_that_the_peer_is_not_in() {
     let at_work = Party { peer: BOB, network: WORK };
-    let refused = inbound(&snapshot(), &Firewall::default(), at_work, packet(BOB_V4, OWN_V4), 0).unwrap_err();
+    let refused =
+        inbound(&snapshot(), &Firewall::default(), at_work, packet(BOB_V4, OWN_V4), Checksum::Complete, 0).unwrap_err();
     assert_eq!(refused.reason, DropReason::Firewall(Denied::Stranger));
     assert_eq!((snapshot().network(7), snapshot().network(9)), (Some(HOME), None));
     let mut shares_nothing = snapshot();
@@ -298,9 +304,24 @@ fn refused_out(packet: &[u8]) -> DropReason {
 
 pub(super) fn judged_in(snapshot: &Snapshot, from: PeerId, packet: &[u8]) -> Result<(), DropReason> {
     let from = Party { peer: from, network: HOME };
-    inbound(snapshot, &Firewall::default(), from, packet, 0).map(|_| ()).map_err(|refused| refused.reason)
+    inbound(snapshot, &Firewall::default(), from, packet, Checksum::Complete, 0)
+        .map(|_| ())
+        .map_err(|refused| refused.reason)
 }
 
 pub(super) fn judged_out<'a>(snapshot: &Snapshot, packet: &'a [u8]) -> Result<Outbound<'a>, DropReason> {
     outbound(snapshot, &Firewall::default(), packet, 0).map_err(|refused| refused.reason)
+}
+
+#[test]
+fn refuses_a_packet_without_a_sum_that_nobody_can_make() {
+    let (snapshot, firewall) = (snapshot(), Firewall::default());
+    let from = Party { peer: ALICE, network: HOME };
+    let echo = packet(ALICE_V4, OWN_V4);
+    let refused = inbound(&snapshot, &firewall, from, &echo, Checksum::Left, 0).unwrap_err();
+    assert_eq!(refused.reason, Malformed::Offload.into());
+    assert_eq!(
+        inbound(&snapshot, &firewall, from, &echo, Checksum::Complete, 0).unwrap().checksum(),
+        Checksum::Complete
+    );
 }
