@@ -52,6 +52,7 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is small")]
 mod tests {
     use std::collections::HashSet;
 

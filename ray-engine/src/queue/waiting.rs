@@ -117,6 +117,7 @@ fn is_over<T>(entry: &Entry<T>, now: Micros) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is small")]
 mod tests {
     use super::*;
     use crate::packet::samples::Random;
