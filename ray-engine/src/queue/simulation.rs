@@ -1,5 +1,6 @@
-//! What the queue is for, as figures: a link, greedy senders whose windows grow until they are told, and a ping. Nothing is
-//! random and no clock is read, so the figures are the same on every machine; docs/performance.md shows them.
+//! What the queue is for, as figures: a link, greedy senders whose windows grow until they are told, and a ping.
+//! Nothing is random and no clock is read, so the figures are the same on every machine; docs/performance.md shows
+//! them.
 #![allow(clippy::cast_possible_truncation, reason = "test data is small")]
 
 use std::{
@@ -149,7 +150,8 @@ enum Event {
     },
 }
 
-/// One with a window that grows by a segment in a round trip and shrinks to 0.7 of itself when told, as RFC 9438 has it.
+/// One with a window that grows by a segment in a round trip and shrinks to 0.7 of itself when told, as RFC 9438 has
+/// it.
 #[derive(Debug, Clone, Copy)]
 struct Sender {
     window: usize,
