@@ -1,9 +1,10 @@
-//! Explicit congestion notification (RFC 3168): telling a sender to slow down by a packet that arrives, not by one that is lost.
+//! Explicit congestion notification (RFC 3168): telling a sender to slow down by a packet that arrives, not by one that
+//! is lost.
 //!
-//! A tunnel owes two things here (RFC 6040): marks that the outer packet collects on its way belong on the inner one, and marks
-//! that the inner one brings are kept. The second holds since no byte of the inner header is touched. The first needs the outer
-//! header, which iroh does not show; its congestion control answers those marks, so that the queue before the link grows and
-//! marks the inner packets itself, here.
+//! A tunnel owes two things here (RFC 6040): marks that the outer packet collects on its way belong on the inner one,
+//! and marks that the inner one brings are kept. The second holds since no byte of the inner header is touched. The
+//! first needs the outer header, which iroh does not show; its congestion control answers those marks, so that the
+//! queue before the link grows and marks the inner packets itself, here.
 
 use super::Parsed;
 
@@ -30,8 +31,8 @@ pub fn codepoint(parsed: &Parsed<'_>) -> Codepoint {
     }
 }
 
-/// Marks an IP packet "congestion experienced", and says whether it now carries that mark: not where the sender is incapable
-/// of it, which leaves the packet as it was. Of a super-packet this marks every segment.
+/// Marks an IP packet "congestion experienced", and says whether it now carries that mark: not where the sender is
+/// incapable of it, which leaves the packet as it was. Of a super-packet this marks every segment.
 pub fn mark(packet: &mut [u8]) -> bool {
     let Some(class) = traffic_class(packet) else { return false };
     if class & MASK == 0 {

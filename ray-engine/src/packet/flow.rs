@@ -1,4 +1,5 @@
-//! Which packets must stay in order among themselves: a number for the flow of a packet, for a queue that is fair to flows.
+//! Which packets must stay in order among themselves: a number for the flow of a packet, for a queue that is fair to
+//! flows.
 
 use std::net::IpAddr;
 
@@ -9,13 +10,13 @@ const SPREAD: [u64; 5] =
     [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93, 0xa076_1d64_78bd_642f];
 
 /// The same for all packets of a flow in one direction: addresses, protocol and ports of TCP and UDP; addresses and
-/// protocol of what has no ports; addresses alone of fragments, since later ones hold no ports, and in IPv6 not even the
-/// protocol for certain. (The identification of a fragment would spread one flow over many numbers, out of order.)
+/// protocol of what has no ports; addresses alone of fragments, since later ones hold no ports, and in IPv6 not even
+/// the protocol for certain. (The identification of a fragment would spread one flow over many numbers, out of order.)
 ///
-/// It holds no secret. Whoever chooses ports so that they meet another flow's number slows that flow down to a share of one;
-/// choosing many ports gains as many shares. Both concern only what goes over the same link: each peer has its own queue, so
-/// what is protected, one peer from another, does not depend on this number. And a secret would not change the second: more flows
-/// have more shares in every fair queue.
+/// It holds no secret. Whoever chooses ports so that they meet another flow's number slows that flow down to a share of
+/// one; choosing many ports gains as many shares. Both concern only what goes over the same link: each peer has its own
+/// queue, so what is protected, one peer from another, does not depend on this number. And a secret would not change
+/// the second: more flows have more shares in every fair queue.
 pub fn flow_hash(layout: &Layout) -> u64 {
     let (protocol, ports) = match layout.piece {
         Some(_) => (0, (0, 0)),
@@ -52,6 +53,7 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is small")]
 mod tests {
     use std::collections::HashSet;
 

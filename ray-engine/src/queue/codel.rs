@@ -1,13 +1,13 @@
-//! When a flow's queue has stood too long, and how often its sender is then told: CoDel, RFC 8289.
+//! When a flow's queue has stood too long, and how often its sender is then told: CoDel, RFC 8289 (pseudo-code in 5).
 //!
-//! It looks at how long items waited, not at how many there are: a queue that empties once in an interval is a burst, and
-//! one that does not is a delay that serves nobody. Two things differ from the RFC. Items are super-packets of up to 64 KiB,
-//! so its exception for a queue of at most one MTU (5.5) is one for the last item. And nothing is dropped here: the item
-//! is the message to the sender, and whoever sends it decides how it is told.
+//! It looks at how long items waited, not at how many there are: a queue that empties once in an interval is a burst,
+//! and one that does not is a delay that serves nobody. Two things differ from the RFC. Items are super-packets of up
+//! to 64 KiB, so its exception for a queue of at most one MTU is one for the last item. And nothing is dropped
+//! here: the item is the message to the sender, and whoever sends it decides how it is told.
 
 use super::{Limits, Micros, Signal};
 
-/// Within so many intervals of the last signal, a queue that stands again is the same queue (5.5, the more deployed variant).
+/// Within so many intervals of the last signal, a queue that stands again is the same queue.
 const MEMORY: Micros = 16;
 
 /// What is remembered of one flow.
@@ -60,7 +60,7 @@ impl Codel {
     }
 }
 
-/// The pause after the signal number `count`: interval / √count, which makes a TCP's rate fall linearly (RFC 8289, 3.3).
+/// The pause after the signal number `count`: interval / √count, which makes a TCP's rate fall linearly.
 fn pause(interval: Micros, count: u64) -> Micros {
     (interval.saturating_mul(interval) / count.max(1)).isqrt()
 }
@@ -133,7 +133,7 @@ mod tests {
         milliseconds.filter(marked).collect()
     }
 
-    /// RFC 8289, 5.5 and 5.6, with the names and zeros of its pseudo-code, where a dropped packet is a marked one.
+    /// The pseudo-code of RFC 8289, 5, with the names and zeros that it has, where a dropped packet is a marked one.
     #[derive(Default)]
     struct Reference {
         first_above_time: u64,

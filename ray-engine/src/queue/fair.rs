@@ -1,17 +1,18 @@
 //! A link's queue: FQ-CoDel (RFC 8290) over super-packets.
 //!
-//! Flows take turns by bytes (deficit round robin), a flow that has just begun goes before those that stand (RFC 8290, 4.2), and
-//! each flow's wait is judged by itself. So a ping or a question to a name server leaves next, whatever stands behind it, and
-//! only the senders of the flows that stand are told to slow down.
+//! Flows take turns by bytes (deficit round robin), a flow that has just begun goes before those that stand (RFC 8290,
+//! 4.2), and each flow's wait is judged by itself. So a ping or a question to a name server leaves next, whatever
+//! stands behind it, and only the senders of the flows that stand are told to slow down.
 //!
 //! What differs from the RFC, and why:
-//! * A hash does not point to a bucket for good. A flow has a bucket to itself as long as one is free, so flows share only
-//!   when more stand than there are buckets.
-//! * A flow that has just begun goes first only with what fits into its turn. The queue of a sender that keeps to the link's
-//!   rate is often empty, so it begins anew all the time, and each time 64 KiB would go before a ping.
-//! * It may spend that turn in several goes, so that a ping a millisecond is as quick as one alone. The turn is granted once a
-//!   round, so this starves nobody either.
-//! * CoDel does not drop ([`super::codel`]). An item that waited far too long is given up whole, unless it is its flow's last.
+//! * A hash does not point to a bucket for good. A flow has a bucket to itself as long as one is free, so flows share
+//!   only when more stand than there are buckets.
+//! * A flow that has just begun goes first only with what fits into its turn. The queue of a sender that keeps to the
+//!   link's rate is often empty, so it begins anew all the time, and each time 64 KiB would go before a ping.
+//! * It may spend that turn in several goes, so that a ping a millisecond is as quick as one alone. The turn is granted
+//!   once a round, so this starves nobody either.
+//! * CoDel does not drop ([`super::codel`]). An item that waited far too long is given up whole, unless it is its
+//!   flow's last.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
@@ -49,7 +50,8 @@ struct State<T> {
     tags: [u64; BUCKETS],
     /// Buckets that hold something.
     filled: Set,
-    /// Buckets that stand in `fresh` or `standing`: those that hold something, and those whose turn has yet to come round.
+    /// Buckets that stand in `fresh` or `standing`: those that hold something, and those whose turn has yet to come
+    /// round.
     listed: Set,
     /// Buckets that hold, or held since they were empty, another flow than their own.
     shared: Set,
@@ -102,8 +104,8 @@ impl<T: Weigh> FairQueue<T> {
         self.len == 0
     }
 
-    /// Puts an item behind its flow's. `lost` gets what does not fit into the queue or the pool: the oldest of the flow that holds
-    /// the most, or the item itself where it is larger than the whole queue.
+    /// Puts an item behind its flow's. `lost` gets what does not fit into the queue or the pool: the oldest of the flow
+    /// that holds the most, or the item itself where it is larger than the whole queue.
     pub fn push(&mut self, flow: u64, item: T, now: Micros, lost: impl FnMut(T)) {
         let bytes = item.bytes();
         self.insert(Entry { item, flow, bytes, since: now }, End::Back, 0, lost);
@@ -127,9 +129,10 @@ impl<T: Weigh> FairQueue<T> {
         }
     }
 
-    /// Puts what is left of a popped item back where it was, when a link had room for a part of it only: before the rest of its
-    /// flow, with the time that it has waited already, and without the charge for what was not sent. Between the two parts
-    /// another flow may have its turn, so a super-packet on a slow link delays nobody for its whole length.
+    /// Puts what is left of a popped item back where it was, when a link had room for a part of it only: before the
+    /// rest of its flow, with the time that it has waited already, and without the charge for what was not sent.
+    /// Between the two parts another flow may have its turn, so a super-packet on a slow link delays nobody for its
+    /// whole length.
     pub fn put_back(&mut self, popped: Popped<T>, lost: impl FnMut(T)) {
         let Popped { item, flow, charged, since, .. } = popped;
         let bytes = item.bytes();
@@ -248,8 +251,8 @@ impl<T> State<T> {
                 flow.deficit -= charge(entry.bytes);
                 return Some((entry, Fate::Leaves(flow.codel.judge(waited, last, now, limits))));
             }
-            // Its turn has ended. One that has begun and emptied stands behind the others once more, or senders of single
-            // packets would keep them from theirs for ever (RFC 8290, 4.2).
+            // Its turn has ended. One that has begun and emptied stands behind the others once more, or senders of
+            // single packets would keep them from theirs for ever (RFC 8290, 4.2).
             let ended = if is_fresh { self.fresh.pop_front() } else { self.standing.pop_front() };
             if !has_turn {
                 self.flows[at].deficit += QUANTUM;
@@ -275,7 +278,8 @@ impl<T> State<T> {
         Some(entry)
     }
 
-    /// The bucket of a flow's next item. It is that of the item before for as long as this one waits, so a flow stays in order.
+    /// The bucket of a flow's next item. It is that of the item before for as long as this one waits, so a flow stays
+    /// in order.
     fn bucket_of(&mut self, flow: u64) -> usize {
         let home = home(flow);
         if self.tags[home] == flow {

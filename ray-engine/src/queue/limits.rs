@@ -2,15 +2,15 @@
 
 use super::Micros;
 
-/// What an item takes beside its packet: its place in the queue, its own bookkeeping, and what the allocator adds. Without it
-/// two mebibytes of one-byte packets would take a hundred times that.
+/// What an item takes beside its packet: its place in the queue, its own bookkeeping, and what the allocator adds.
+/// Without it two mebibytes of one-byte packets would take a hundred times that.
 pub const ITEM_OVERHEAD: usize = 256;
 
 /// Flows of one link that are told apart. Sixty-four that are all backlogged at once is far beyond what two hosts have.
 pub(super) const BUCKETS: usize = 64;
 
-/// What a flow sends before it is the next one's turn: a quarter of a super-packet, so that flows of small packets are not
-/// looked at for each packet, and a round of several flows is short.
+/// What a flow sends before it is the next one's turn: a quarter of a super-packet, so that flows of small packets are
+/// not looked at for each packet, and a round of several flows is short.
 pub(super) const QUANTUM: i64 = 16 * 1024;
 
 /// What the smallest packet is charged in the round: it costs a sender and a wire at least this much.
@@ -42,8 +42,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The times are those of RFC 8289 (4.3, 4.4). Two mebibytes hold 32 super-packets: a round trip of 100 ms at 160 Mbit/s,
-    /// and 16 ms at a gigabit.
+    /// The first two times are those of RFC 8289. Two mebibytes hold 32 super-packets: a round trip of 100 ms at 160
+    /// Mbit/s, and 16 ms at a gigabit.
     fn default() -> Self {
         Self { bytes: 2 * 1024 * 1024, target: 5_000, interval: 100_000, stale: 500_000 }
     }

@@ -1,7 +1,7 @@
 //! Several first-in first-out lists in one piece of memory.
 //!
-//! Buffers of their own would each keep the most that ever waited in them: sixty-four times a queue's bound. Here it is once,
-//! and adding allocates nothing once the memory has grown.
+//! Buffers of their own would each keep the most that ever waited in them: sixty-four times a queue's bound. Here it is
+//! once, and adding allocates nothing once the memory has grown.
 
 use super::Micros;
 

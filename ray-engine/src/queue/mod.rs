@@ -1,5 +1,5 @@
-//! Where packets wait that cannot leave yet: behind a link that has no room ([`FairQueue`]), and for a link that is being
-//! dialled ([`Waiting`]). Layer 2: pure decisions; time comes in as microseconds.
+//! Where packets wait that cannot leave yet: behind a link that has no room ([`FairQueue`]), and for a link that is
+//! being dialled ([`Waiting`]). Layer 2: pure decisions; time comes in as microseconds.
 //!
 //! Everything is bounded in bytes, and whatever has to go is handed to the caller, who counts it.
 #![forbid(unsafe_code)]

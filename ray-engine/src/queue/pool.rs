@@ -1,8 +1,8 @@
 //! What the queues of all links may take together.
 //!
 //! Each queue is bounded by itself, but a host may send to a thousand peers that have all just gone away. So beyond a
-//! share that is always its own, a queue takes memory only while the pool has some: links that are stuck take nothing from one that
-//! is not.
+//! share that is always its own, a queue takes memory only while the pool has some: links that are stuck take nothing
+//! from one that is not.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,7 +1,7 @@
 //! Packets for peers that have no link yet, while it is dialled.
 //!
-//! What a host sends first is what it waits for: a SYN, a question. Losing it costs a second. But it costs memory for a peer that
-//! may never answer, so little is held, and not for long.
+//! What a host sends first is what it waits for: a SYN, a question. Losing it costs a second. But it costs memory for a
+//! peer that may never answer, so little is held, and not for long.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -26,8 +26,9 @@ struct Held<T> {
 }
 
 impl<T: Weigh> Waiting<T> {
-    /// Holds an item until the peer's link is there. `lost` gets what there is no room for: the peer's oldest, then the oldest
-    /// of the peer that holds the most, or the item itself where too many peers are waited for or it alone is too large.
+    /// Holds an item until the peer's link is there. `lost` gets what there is no room for: the peer's oldest, then the
+    /// oldest of the peer that holds the most, or the item itself where too many peers are waited for or it alone is
+    /// too large.
     pub fn hold(&mut self, peer: PeerId, item: T, now: Micros, mut lost: impl FnMut(T)) {
         let bytes = item.bytes();
         let cost = bytes.saturating_add(ITEM_OVERHEAD);
@@ -61,8 +62,8 @@ impl<T: Weigh> Waiting<T> {
         items.into_iter().map(|entry| entry.item).collect()
     }
 
-    /// Gives up what has waited too long. To be called about once a second: nothing else ends the wait for a peer that never
-    /// answers.
+    /// Gives up what has waited too long. To be called about once a second: nothing else ends the wait for a peer that
+    /// never answers.
     pub fn expire(&mut self, now: Micros, mut lost: impl FnMut(T)) {
         let memory = &mut self.memory;
         self.peers.retain(|_, held| {
@@ -117,6 +118,7 @@ fn is_over<T>(entry: &Entry<T>, now: Micros) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data is small")]
 mod tests {
     use super::*;
     use crate::packet::samples::Random;
