@@ -45,6 +45,8 @@ pub(crate) fn frame(bytes: &[u8]) {
 fn hostile_frames(mut rest: &[u8]) {
     let mut unpacker = Unpacker::default();
     let (mut now, mut received, mut delivered) = (0, 0, 0);
+    // Whoever takes packets may be slow.
+    let mut kept = Vec::new();
     while let Some((&[wait, low, high], tail)) = rest.split_first_chunk() {
         let (datagram, tail) = tail.split_at(tail.len().min(usize::from(u16::from_le_bytes([low, high]))));
         rest = tail;
@@ -56,6 +58,7 @@ fn hostile_frames(mut rest: &[u8]) {
             if let Unpacked::Packet { bytes, .. } = unpacked {
                 assert!((1..=PACKET_MAX).contains(&bytes.len()), "a packet of {} bytes", bytes.len());
                 delivered += bytes.len();
+                kept.push(bytes);
             }
         });
         assert!(result.is_ok() || !brought, "a datagram that is no frame brought something");
@@ -110,6 +113,7 @@ fn own_frames(bytes: &[u8]) {
 /// Unpacks what was packed and holds it against what went in.
 fn arrived(packer: &mut Packer, datagram_max: usize, segments: bool, expected: &[(u16, Vec<u8>, Checksum)]) {
     let mut unpacker = Unpacker::default();
+    let mut forwards = Vec::new();
     let mut expected = expected.iter();
     let mut total = 0;
     for datagram in packer.finished() {
@@ -126,12 +130,27 @@ fn arrived(packer: &mut Packer, datagram_max: usize, segments: bool, expected: &
                 assert_eq!(Some(bytes.to_vec()), completed(packet, *had), "a checksum was not filled in");
             }
             assert!(segments || checksum == Checksum::Complete);
+            forwards.push(bytes);
         });
         assert_eq!(result, Ok(()));
     }
     assert_eq!(expected.len(), 0, "packets that were taken did not arrive");
     assert_eq!(packer.bytes(), total);
     assert_eq!(unpacker.abandoned(), 0);
+    // The order of datagrams is that of the packets, and nothing else hangs on it.
+    let mut backwards = Vec::new();
+    for datagram in packer.finished().iter().rev() {
+        let mut brought = Vec::new();
+        let result = unpacker.unpack(datagram, 0, |unpacked| {
+            if let Unpacked::Packet { bytes, .. } = unpacked {
+                brought.push(bytes);
+            }
+        });
+        assert_eq!(result, Ok(()));
+        backwards.extend(brought.into_iter().rev());
+    }
+    backwards.reverse();
+    assert!(backwards == forwards, "parts in another order make other packets");
 }
 
 /// A packet of about `len` bytes: any bytes, or a UDP packet whose checksum is left open.
@@ -181,6 +200,11 @@ pub(crate) fn frame_samples() -> Vec<Vec<u8>> {
         }
         bytes
     };
+    let parts: Vec<Vec<u8>> = (0..4).map(|index| [&[2, 7, 0, 1, 0, 0, 0, index, 4][..], &[7; 600]].concat()).collect();
+    let too_long: Vec<(u8, &[u8])> = parts.iter().map(|part| (0, part.as_slice())).collect();
+    let part = |id, index| [2, 7, 0, id, 0, 0, 0, index, 2, id];
+    let parts: Vec<[u8; 10]> = (0..40).map(|id| part(id, 0)).chain((0..80).map(|n| part(50 + n / 2, n % 2))).collect();
+    let flood: Vec<(u8, &[u8])> = parts.iter().map(|part| (0, part.as_slice())).collect();
     vec![
         hostile(&[(0, b"\x01\x02\x01\x02\x00ab\x03\x00cde"), (0, b"\x03\x03\x01\x02\x00gh\x01\x00i")]),
         hostile(&[(0, b"\x04\x01\x02\x01\0\0\0\0\0\0\x0a\x09\x08\x07\x06\x05\x04\x03"), (0, b"\x04\x07")]),
@@ -191,6 +215,9 @@ pub(crate) fn frame_samples() -> Vec<Vec<u8>> {
             (0, b"\x02\x07\x00\x01\x00\x00\x00\x00\x03x"),
             (0, b"\x02\x08\x00\x01\x00\x00\x00\x00\x02y"),
         ]),
+        hostile(&[(0, &[&b"\x01\x01\x00\x02\x08"[..], &[7; PACKET_MAX + 2]].concat())]),
+        hostile(&too_long),
+        hostile(&flood),
         own([1414, 1162], &[(0, 1, 1280), (3, 1, 1280), (3, 1, 52), (2, 1, 60), (3, 2, 1400), (1, 2, 2048)]),
         own([1415, 1162], &[(3, 1, 1280), (3, 1, 52), (0, 1, 1409), (0, 1, 1410), (0, 1, 1411)]),
         own([40, 20], &[(0, 1, 30), (0, 1, 100), (3, 1, 40), (2, 9, 1)]),
