@@ -77,7 +77,6 @@ fn a_connection_outlives_changes_of_the_mtu_without_a_stall() {
     let output = flow.output(PATIENCE).unwrap();
     let report = output.json().unwrap_or_else(|error| panic!("{error}: {output:?}"));
     assert_eq!(report["right"], true, "{report}");
-    eprintln!("{report}");
     assert!(report["silence_ms"].as_u64().unwrap() <= SILENCE_MAX_MS, "{report}");
     for family in ["v4", "v6"] {
         exchange(&lab, "n1", "n2", family, step(23));
