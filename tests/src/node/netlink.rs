@@ -96,6 +96,14 @@ impl Netlink {
         self.request(RouteNetlinkMessage::SetLink(message), NLM_F_REQUEST | NLM_F_ACK, what)
     }
 
+    pub fn set_mtu(&self, name: &str, mtu: u32) -> Result<(), NetlinkError> {
+        let mut message = LinkMessage::default();
+        message.header.index = index(name)?;
+        message.attributes.push(LinkAttribute::Mtu(mtu));
+        let what = format!("setting the MTU of {name} to {mtu}");
+        self.request(RouteNetlinkMessage::SetLink(message), NLM_F_REQUEST | NLM_F_ACK, what)
+    }
+
     /// Moves a port to another switch. Its other end notices nothing.
     pub fn move_port(&self, port: &str, switch: &str) -> Result<(), NetlinkError> {
         let mut message = LinkMessage::default();
