@@ -58,7 +58,9 @@ impl Way<'_> {
         let mut put = |key: &str, value: f64| {
             figures.insert(key.to_owned(), value);
         };
-        put("mem_idle", self.memory()?);
+        if !self.programs.is_empty() {
+            put("mem_idle", self.memory()?);
+        }
         at("idle round trips");
         let idle = self.echoes(self.idle_echoes())?;
         put("rtt_idle_p50", idle.p50_us);
@@ -88,7 +90,9 @@ impl Way<'_> {
             put(&format!("udp{len}_gbit"), best.received_pps * f64::from(len) * 8.0 / 1e9);
             put(&format!("udp{len}_sender_kpps"), best.sender_max_pps / 1e3);
         }
-        put("mem_load", self.memory()?);
+        if !self.programs.is_empty() {
+            put("mem_load", self.memory()?);
+        }
         Ok(figures)
     }
 

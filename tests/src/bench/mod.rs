@@ -39,6 +39,8 @@ use crate::binaries;
 
 /// Of a run whose machine was too noisy to judge.
 pub const EXIT_TOO_NOISY: u8 = 9;
+/// Of a run in which a contestant failed.
+pub const EXIT_FAILED: u8 = 1;
 
 /// What the caller wants measured.
 #[derive(Debug, Clone)]
@@ -57,6 +59,8 @@ pub struct Options {
     pub out: Option<PathBuf>,
 }
 
+type Field = Vec<Box<dyn Contestant>>;
+
 /// A contestant with its hosts, as long as it works.
 #[derive(Debug)]
 struct Running {
@@ -71,11 +75,10 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<Results, Ben
     let mut machine = Machine::look();
     let pins = options.pin.then_some([0, 1]);
     let mut field: Vec<Running> = contestants.into_iter().map(|contestant| set_up(contestant, pins, tell)).collect();
-    let first = field.iter().find_map(|running| running.site.as_ref());
-    machine.congestion_control = match first {
-        Some(site) => site.a.run(Job::Congestion, DEADLINE)?,
-        None => String::new(),
+    let Some(site) = field.iter().find_map(|running| running.site.as_ref()) else {
+        return Err(BenchError::new("none of them could be set up"));
     };
+    machine.congestion_control = site.a.run(Job::Congestion, DEADLINE)?;
     let mut rounds = Vec::new();
     for number in 0..options.rounds {
         rounds.push(round(number, options, &mut field, tell)?);
@@ -105,10 +108,7 @@ pub fn table(results: &Results) -> String {
     report::table(results)
 }
 
-fn choose(
-    options: &Options,
-    tell: &mut dyn FnMut(&str),
-) -> Result<(Vec<Box<dyn Contestant>>, Vec<String>), BenchError> {
+fn choose(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<(Field, Vec<String>), BenchError> {
     let known = contestant::names();
     if let Some(name) = options.with.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(BenchError::usage(format!("no program named {name} is known; these are: {}", known.join(", "))));

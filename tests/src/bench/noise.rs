@@ -79,7 +79,7 @@ pub enum Standing {
     OthersBusy,
     /// Raw was further than 30 % from the median of raws.
     RawDeviates,
-    /// Raw itself failed.
+    /// Raw failed in this round.
     NoRaw,
 }
 
@@ -89,8 +89,10 @@ pub(super) fn judge(rounds: &[(f64, Option<f64>)]) -> Vec<Standing> {
     let of = |(others, raw): &(f64, Option<f64>)| match (raw, middle) {
         _ if *others > OTHERS_MAX => Standing::OthersBusy,
         (Some(raw), Some(middle)) if (raw - middle).abs() <= DEVIATION_MAX * middle => Standing::Stands,
-        (Some(_), Some(_)) => Standing::RawDeviates,
-        (Some(_) | None, _) => Standing::NoRaw,
+        (Some(_), _) => Standing::RawDeviates,
+        (None, Some(_)) => Standing::NoRaw,
+        // Nobody asked for raw.
+        (None, None) => Standing::Stands,
     };
     rounds.iter().map(of).collect()
 }
@@ -128,6 +130,7 @@ mod tests {
     fn drops_a_round_in_which_others_were_busy_or_raw_failed() {
         let rounds = [(0.31, Some(10.0)), (0.3, Some(10.0)), (0.0, None)];
         assert_eq!(judge(&rounds), [OthersBusy, Stands, NoRaw]);
+        assert_eq!(judge(&[(0.0, None), (0.4, None)]), [Stands, OthersBusy]);
     }
 
     #[test]

@@ -17,8 +17,9 @@ const CONNECT_DEADLINE_S: f64 = 40.0;
 const DOWN: Duration = Duration::from_secs(1);
 /// The stream runs for so long before the cable is pulled.
 const BEFORE: Duration = Duration::from_millis(500);
-/// And for so long after it is back: longer than any of them takes.
+/// And for so long after it is back: longer than any of them takes. A run of short windows is no measurement.
 const AFTER_S: f64 = 6.0;
+const AFTER_SHORT_S: f64 = 2.0;
 const GRACE: Duration = Duration::from_secs(25);
 
 /// Milliseconds from the start of the programs to the first echo.
@@ -41,8 +42,9 @@ pub(super) fn first_packet(way: &Way<'_>, idle: Duration) -> Result<f64, BenchEr
 /// Milliseconds from the moment when host B's cable is back, after a second without it, until data flows again.
 pub(super) fn outage(way: &Way<'_>) -> Result<f64, BenchError> {
     let (site, target) = (way.site, way.socket(1, STREAM_PORT));
+    let after = if way.seconds < 1.0 { AFTER_SHORT_S } else { AFTER_S };
     let receiving = site.b.listen(Job::StreamReceive { listen: target })?;
-    let seconds = BEFORE.as_secs_f64() + DOWN.as_secs_f64() + AFTER_S;
+    let seconds = BEFORE.as_secs_f64() + DOWN.as_secs_f64() + after;
     let sending = site.a.start(Job::StreamSend { target, seconds })?;
     thread::sleep(BEFORE);
     site.lab()?.link_down(HOSTS[1])?;

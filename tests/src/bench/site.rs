@@ -67,7 +67,10 @@ impl Site {
     pub(super) fn pin(&self, names: &[String]) -> Result<(), BenchError> {
         let Some(cpus) = self.pins else { return Ok(()) };
         for (station, cpu) in self.stations().into_iter().zip(cpus) {
-            station.run::<usize>(Job::Pin { names: names.to_vec(), cpu }, DEADLINE)?;
+            let pinned: usize = station.run(Job::Pin { names: names.to_vec(), cpu }, DEADLINE)?;
+            if pinned == 0 && !names.is_empty() {
+                return Err(BenchError::new(format!("none of {} runs on {}", names.join(", "), station.node)));
+            }
         }
         Ok(())
     }
