@@ -26,6 +26,9 @@ pub(super) const STREAM_PORT: u16 = 7004;
 const WARM_UP_SHARE: f64 = 0.25;
 const WARM_UP_MAX_S: f64 = 0.75;
 const ECHO_PACE_US: u64 = 2000;
+const ECHOES_A_SECOND: f64 = 500.0;
+/// Of the window: the last answers are to come while there is still load.
+const LOADED_SHARE: f64 = 0.9;
 /// Round trips that an idle p99 is made of, in a run of at least a second.
 const ECHOES_MIN: f64 = 1000.0;
 /// Beyond what a job takes by itself.
@@ -140,14 +143,14 @@ impl Way<'_> {
     }
 
     fn idle_echoes(&self) -> f64 {
-        let in_time = self.seconds * 1e6 / 2000.0;
+        let in_time = self.seconds * ECHOES_A_SECOND;
         if self.seconds < 1.0 { in_time } else { in_time.max(ECHOES_MIN) }
     }
 
     fn echoes_under_load(&self) -> Result<RoundTrips, BenchError> {
         let (_, trips) = self.load(&self.site.a, &self.site.b, 1, 1, |warm_up_s| {
             std::thread::sleep(Duration::try_from_secs_f64(warm_up_s).unwrap_or_default());
-            self.echoes(self.seconds * 1e6 / 2000.0)
+            self.echoes(self.seconds * ECHOES_A_SECOND * LOADED_SHARE)
         })?;
         Ok(trips)
     }

@@ -12,6 +12,7 @@ use super::{
 };
 
 pub(super) const LOSS_MAX: f64 = 0.005;
+const LOSS_WORTH_A_SECOND_LOOK: f64 = 0.03;
 /// Long enough for 0.5 % to be many datagrams, short enough for many trials.
 const TRIAL_S: f64 = 0.25;
 /// Each halves what is left of the range, on a scale of ratios: a range of a hundred ends at 4 %.
@@ -40,6 +41,11 @@ struct Trial {
 }
 
 impl Trial {
+    /// Whether a second look is worth its time.
+    fn is_near(&self) -> bool {
+        self.received_pps >= self.sent_pps * (1.0 - LOSS_WORTH_A_SECOND_LOOK)
+    }
+
     fn is_good(&self) -> bool {
         self.sent_pps > 0.0 && self.received_pps >= self.sent_pps * (1.0 - LOSS_MAX)
     }
@@ -64,7 +70,11 @@ fn search(
     let mut best = 0.0f64;
     let mut rate = (flood.received_pps * 0.9).clamp(good, bad);
     for _ in 0..TRIALS {
-        let found = trial(Some(rate), share)?;
+        let mut found = trial(Some(rate), share)?;
+        // One hiccup of the scheduler loses about as much.
+        if !found.is_good() && found.is_near() {
+            found = trial(Some(rate), share)?;
+        }
         if found.is_good() {
             best = best.max(found.received_pps);
             good = rate;
@@ -122,6 +132,18 @@ mod tests {
             Ok(Trial { sent_pps, received_pps: sent_pps * 0.99 })
         });
         assert_eq!(best.unwrap().received_pps, 0.0);
+    }
+
+    #[test]
+    fn a_trial_that_lost_a_little_once_is_tried_again() {
+        let mut hiccup = true;
+        let best = search(1.0, |rate, _| {
+            let found = way_with_edge(rate, 50_000.0);
+            let unlucky = std::mem::take(&mut hiccup) || rate.is_none();
+            hiccup = rate.is_none();
+            Ok(if unlucky { Trial { received_pps: found.received_pps * 0.98, ..found } } else { found })
+        });
+        assert!(best.unwrap().received_pps > 42_000.0);
     }
 
     /// Under a flood it passes less than it could.

@@ -33,7 +33,7 @@ pub(super) struct BenchArgs {
     /// A peer program that is not on the path
     #[arg(long, value_name = "NAME=PATH", value_parser = named)]
     with: Vec<(String, PathBuf)>,
-    /// Directory of ray and the others [default: a release build]
+    /// Directory of our programs [default: a release build]
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
     /// Host A's programs on CPU 0, host B's on CPU 1

@@ -73,9 +73,9 @@ pub(super) fn check(answer: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    /// The first key pair of RFC 7748, section 6.1.
-    const SECRET: &str = "77076d0a7318a57d3c16c17251b26645df4c2f92ebc0992ac177fba51db92c2a";
-    const PUBLIC: &str = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a";
+    /// The second key pair of RFC 7748, section 6.1.
+    const SECRET: &str = "5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb";
+    const PUBLIC: &str = "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f";
 
     #[test]
     fn the_request_names_key_port_and_peer_and_ends_with_an_empty_line() {
