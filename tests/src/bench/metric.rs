@@ -11,21 +11,26 @@ pub(super) struct Metric {
     pub(super) key: &'static str,
     pub(super) title: &'static str,
     pub(super) unit: &'static str,
-    pub(super) more_is_better: bool,
+    /// `None`: a figure of the generator, by which nobody is judged.
+    pub(super) more_is_better: Option<bool>,
     /// Whether its ratio to raw's means anything.
     pub(super) has_ratio: bool,
 }
 
 const fn rate(key: &'static str, title: &'static str, unit: &'static str) -> Metric {
-    Metric { key, title, unit, more_is_better: true, has_ratio: true }
+    Metric { key, title, unit, more_is_better: Some(true), has_ratio: true }
 }
 
 const fn time(key: &'static str, title: &'static str, unit: &'static str) -> Metric {
-    Metric { key, title, unit, more_is_better: false, has_ratio: true }
+    Metric { key, title, unit, more_is_better: Some(false), has_ratio: true }
 }
 
 const fn own(key: &'static str, title: &'static str, unit: &'static str) -> Metric {
-    Metric { key, title, unit, more_is_better: false, has_ratio: false }
+    Metric { key, title, unit, more_is_better: Some(false), has_ratio: false }
+}
+
+const fn generator(key: &'static str, title: &'static str, unit: &'static str) -> Metric {
+    Metric { key, title, unit, more_is_better: None, has_ratio: false }
 }
 
 /// Measured in every round. Rates of datagrams are the highest at which fewer than 0.5 % were lost.
@@ -37,8 +42,8 @@ pub(super) const METRICS: [Metric; 18] = [
     rate("udp1200_gbit", "UDP 1200 B", "Gbit/s"),
     rate("udp1200_kpps", "UDP 1200 B", "kpps"),
     rate("udp64_kpps", "UDP 64 B", "kpps"),
-    own("udp1200_sender_kpps", "UDP 1200 B, sent at most", "kpps"),
-    own("udp64_sender_kpps", "UDP 64 B, sent at most", "kpps"),
+    generator("udp1200_sender_kpps", "UDP 1200 B, sent at most", "kpps"),
+    generator("udp64_sender_kpps", "UDP 64 B, sent at most", "kpps"),
     time("rtt_idle_p50", "RTT idle, p50", "us"),
     time("rtt_idle_p99", "RTT idle, p99", "us"),
     time("rtt_load_p50", "RTT loaded, p50", "us"),

@@ -129,7 +129,8 @@ fn versus(name: &str, rounds: &[&Round]) -> Vec<Versus> {
         let ratio = ratios(rounds, RAYFISH, name, key)?;
         Some(Versus { against: name.to_owned(), key: key.to_owned(), ratio })
     };
-    METRICS.iter().filter_map(|metric| row(metric.key)).collect()
+    let judged = METRICS.iter().filter(|metric| metric.more_is_better.is_some());
+    judged.filter_map(|metric| row(metric.key)).collect()
 }
 
 fn has_ratio(key: &str) -> bool {

@@ -92,8 +92,12 @@ fn versus(results: &Results) -> Vec<String> {
 }
 
 fn title(metric: &Metric) -> String {
-    let better = if metric.more_is_better { "more" } else { "less" };
-    format!("{}, {} ({better} is better)", metric.title, metric.unit)
+    let better = match metric.more_is_better {
+        Some(true) => " (more is better)",
+        Some(false) => " (less is better)",
+        None => "",
+    };
+    format!("{}, {}{better}", metric.title, metric.unit)
 }
 
 fn spread(spread: &Spread) -> String {
