@@ -110,7 +110,7 @@ fn draw(out: &mut String, frame: Frame, panel: &Panel) {
 fn axis_end(largest: f64) -> f64 {
     let mut unit = 1e-6;
     while unit < 1e12 {
-        for step in [1.0, 2.0, 4.0, 6.0, 8.0] {
+        for step in [1.0, 1.2, 1.6, 2.0, 2.4, 3.2, 4.0, 6.0, 8.0] {
             // Room for the figure above the largest bar.
             if unit * step >= largest * 1.08 {
                 return unit * step;
