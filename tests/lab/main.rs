@@ -2,6 +2,7 @@
 // All of this is test code; clippy knows only the functions with `#[test]` for that.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bench;
 mod commands;
 mod hosts;
 mod infra;

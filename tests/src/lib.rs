@@ -8,6 +8,7 @@
 //! | [`infra`] | the lab's small Internet: a relay and a pkarr server |
 //! | [`tool`] | ping, DNS, HTTP and the like, so that a lab needs no program that a host may lack |
 //! | [`demo`] | the newcomer's show |
+//! | [`bench`] | figures side by side with raw cables and peer programs |
 //! | [`live_helper`] | a helper in a namespace of its own, and the engine's side of its socket |
 //! | [`binaries`] | finds the programs under test |
 //! | [`cli`] | the command line of `ray-lab` |
@@ -17,6 +18,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod bench;
 #[allow(clippy::panic, reason = "test support: a program that cannot be built ends the test")]
 pub mod binaries;
 pub mod cli;

@@ -53,6 +53,8 @@ pub(super) enum Verb {
         #[arg(long, hide = true)]
         built: bool,
     },
+    /// Measure side by side with raw cables and peer programs
+    Bench(super::bench::BenchArgs),
     /// Start a lab and wait until every engine in it answers
     Up {
         /// How many hosts
@@ -333,6 +335,11 @@ pub(super) enum Tool {
     CallerTurn { socket: PathBuf, uid: u32 },
     /// Call at the control socket again and again, and read no answer
     CallerCrowd { socket: PathBuf },
+    /// Take measuring jobs on stdin, for the bench
+    BenchAgent {
+        #[arg(long)]
+        cpu: Option<usize>,
+    },
     /// The host's processes and their rights, from /proc
     Ps {
         #[arg(long)]

@@ -1,6 +1,7 @@
 //! The lab on the command line.
 
 mod args;
+mod bench;
 mod exec;
 mod internal;
 mod output;
@@ -27,6 +28,7 @@ pub fn run() -> u8 {
 fn dispatch(verb: Verb) -> Result<u8, LabError> {
     match verb {
         Verb::Demo { json, keep, built } => return Ok(demo::run(demo::Options { json, keep, built })),
+        Verb::Bench(args) => return Ok(bench::run(args)),
         Verb::Up { nodes, name } => up(nodes, name)?,
         Verb::Exec { name, user, node, command } => return exec::run(&name, &node, user.as_deref(), &command),
         Verb::Status { name, json } => status(&name, json)?,

@@ -10,6 +10,7 @@ use super::{
     output::{fail, note, print},
 };
 use crate::{
+    bench::serve as serve_bench,
     lab::LabError,
     live_helper::NetState,
     tool::{
@@ -124,6 +125,10 @@ pub(super) fn run(tool: Tool) -> u8 {
         Tool::CallerCrowd { socket } => {
             shown(caller::crowd(&socket, |count| drop(print(&count.to_string()))), |()| Ok(0))
         }
+        Tool::BenchAgent { cpu } => match serve_bench(cpu) {
+            Ok(()) => 0,
+            Err(error) => fail(&error, 1),
+        },
         Tool::Ps { json } => shown(ps::list(), |list| {
             if json {
                 print_json(&serde_json::json!({"schema": "ray.lab.ps/1", "processes": list}))?;

@@ -2,7 +2,9 @@
 
 use std::{
     collections::BTreeMap,
-    env, process,
+    env,
+    path::PathBuf,
+    process,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -32,6 +34,8 @@ pub struct LabConfig {
     pub infra: bool,
     /// Environment of every helper and engine.
     pub env: BTreeMap<String, String>,
+    /// The directory of ray, ray-helper, ray-engine and ray-lab; absent: where the running program is.
+    pub programs: Option<PathBuf>,
 }
 
 impl Default for LabConfig {
@@ -45,6 +49,7 @@ impl Default for LabConfig {
             overrides: BTreeMap::new(),
             infra: true,
             env: ENV_PASSED.iter().filter_map(|key| Some(((*key).to_owned(), env::var(key).ok()?))).collect(),
+            programs: None,
         }
     }
 }

@@ -47,6 +47,9 @@ pub(super) fn start(config: LabConfig, lifeline: bool, progress: &mut dyn FnMut(
 
 /// Makes sure that the programs of the lab exist, and says where.
 fn programs_of(config: &LabConfig, supervisor: &Path) -> Result<String, LabError> {
+    if let Some(given) = &config.programs {
+        return given_programs(given);
+    }
     let nodes: Vec<_> = config.node_names().iter().map(|name| config.of(name)).collect();
     if nodes.iter().any(|node| node.helper) {
         program("ray-helper")?;
@@ -56,6 +59,17 @@ fn programs_of(config: &LabConfig, supervisor: &Path) -> Result<String, LabError
         program("ray")?;
     }
     let directory = supervisor.parent().unwrap_or(Path::new("/"));
+    let text = directory.to_str().map(str::to_owned);
+    text.ok_or_else(|| LabError::Usage(format!("the path {} is not text", directory.display())))
+}
+
+/// Programs that the caller has built: nothing is built here.
+fn given_programs(directory: &Path) -> Result<String, LabError> {
+    let missing =
+        ["ray", "ray-helper", "ray-engine", "ray-lab"].into_iter().find(|name| !directory.join(name).is_file());
+    if let Some(name) = missing {
+        return Err(LabError::Refused(format!("there is no {name} in {}", directory.display())));
+    }
     let text = directory.to_str().map(str::to_owned);
     text.ok_or_else(|| LabError::Usage(format!("the path {} is not text", directory.display())))
 }

@@ -1,0 +1,79 @@
+//! The bench as a whole, in the shortest form: that it works, not how fast anything is.
+
+use std::{
+    env, fs,
+    process::{self, Command, Output},
+};
+
+use ray_tests::binaries;
+use serde_json::Value;
+
+/// Of a machine that others use too, as a machine of tests is.
+const TOO_NOISY: i32 = 9;
+
+#[test]
+fn a_short_run_measures_raw_and_rayfish_side_by_side() {
+    let out = env::temp_dir().join(format!("ray-bench-test-{}", process::id()));
+    for program in ["ray", "ray-helper", "ray-engine"] {
+        binaries::path(program);
+    }
+    let programs = binaries::directory().unwrap();
+    let (programs, directory) = (programs.to_str().unwrap(), out.to_str().unwrap());
+    let settings = ["--rounds", "1", "--seconds", "0.2", "--only", "raw,rayfish"];
+    let run = bench(&[&settings[..], &["--programs", programs, "--out", directory, "--json"]].concat());
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!([Some(0), Some(TOO_NOISY)].contains(&run.status.code()), "{:?}: {said}", run.status);
+
+    let results: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(results["schema"], "ray.lab.bench/1");
+    assert_eq!(results["too_noisy"], run.status.code() == Some(TOO_NOISY));
+    let figures = &results["rounds"][0]["figures"];
+    for key in ["tcp1_ab", "tcp1_ba", "tcp10_ab", "tcp10_ba", "rtt_idle_p50", "rtt_load_p99", "udp64_sender_kpps"] {
+        for contestant in ["raw", "rayfish"] {
+            assert!(figures[contestant][key].as_f64() > Some(0.0), "{contestant} {key}: {figures}");
+        }
+    }
+    for key in ["cpu_gb", "cpu_gb_ray-engine", "cpu_gb_ray-helper", "mem_idle", "mem_load"] {
+        assert!(figures["rayfish"][key].is_number() && figures["raw"][key].is_null(), "{key}: {figures}");
+    }
+    let once = &results["contestants"][1]["once"];
+    for key in ["connect_ms", "first_packet_ms", "outage_ms"] {
+        assert!(once[key].is_number(), "{key}: {once}");
+    }
+    let ratio = results["summary"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["contestant"] == "rayfish" && row["key"] == "tcp1_ab");
+    assert!(ratio.unwrap()["to_raw"]["median"].as_f64() > Some(0.0));
+    assert_eq!(serde_json::from_slice::<Value>(&fs::read(out.join("results.json")).unwrap()).unwrap(), results);
+    assert!(fs::read_to_string(out.join("results.md")).unwrap().contains("| TCP 1 stream, A to B"));
+    assert!(fs::read_to_string(out.join("results.svg")).unwrap().ends_with("</svg>\n"));
+    fs::remove_dir_all(out).unwrap();
+}
+
+#[test]
+fn one_that_fails_is_told_of_and_the_others_go_on() {
+    let out = env::temp_dir().join(format!("ray-bench-failing-{}", process::id()));
+    let settings =
+        ["--rounds", "1", "--seconds", "0.1", "--only", "raw,boringtun-cli", "--with", "boringtun-cli=/bin/false"];
+    let run = bench(&[&settings[..], &["--out", out.to_str().unwrap(), "--json"]].concat());
+    let results: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert!([Some(1), Some(TOO_NOISY)].contains(&run.status.code()), "{:?}", run.status);
+    let failed = &results["contestants"][1]["failed"];
+    assert!(failed["message"].as_str().unwrap().contains("the socket of boringtun-cli"), "{failed}");
+    assert!(results["rounds"][0]["figures"]["raw"]["tcp1_ab"].as_f64() > Some(0.0), "{results}");
+    fs::remove_dir_all(out).unwrap();
+}
+
+#[test]
+fn refuses_a_contestant_that_is_not_there() {
+    for wrong in [&["--only", "nobody"][..], &["--with", "nobody=/bin/true", "--only", "raw"]] {
+        let run = bench(wrong);
+        assert_eq!(run.status.code(), Some(2), "{wrong:?}: {}", String::from_utf8_lossy(&run.stderr));
+    }
+}
+
+fn bench(args: &[&str]) -> Output {
+    Command::new(binaries::path("ray-lab")).arg("bench").args(args).output().unwrap()
+}
