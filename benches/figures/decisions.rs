@@ -8,7 +8,7 @@ use ray_benches::{
 };
 use ray_engine::{
     dns,
-    packet::{self, checksum},
+    packet::{self, Checksum, checksum},
     plane,
 };
 
@@ -18,8 +18,9 @@ pub(crate) fn run(bench: &mut Bench) -> Option<()> {
     let received = tcp(7, 0, 1, SEGMENT)?;
     let query = query();
     let outbound = |packet: &[u8]| plane::outbound(&snapshot, &firewall, black_box(packet), NOW).is_ok();
-    let inbound =
-        |n: u32, packet: &[u8]| plane::inbound(&snapshot, &firewall, party(n), black_box(packet), NOW).is_ok();
+    let inbound = |n: u32, packet: &[u8]| {
+        plane::inbound(&snapshot, &firewall, party(n), black_box(packet), Checksum::Complete, NOW).is_ok()
+    };
     if !outbound(&segment) || !outbound(&whole) || !inbound(7, &received) || inbound(8, &received) {
         return None;
     }

@@ -2,8 +2,12 @@
 //! A name, or a part of one, behind `--` runs no others.
 
 mod decisions;
+mod egress;
 mod firewall;
+mod headers;
+mod ingress;
 mod ledger;
+mod queue;
 
 use std::process::ExitCode;
 
@@ -14,6 +18,10 @@ static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     let mut bench = Bench::from_arguments();
+    bench.group("egress", egress::run);
+    bench.group("ingress", ingress::run);
+    bench.group("queue", queue::run);
+    bench.group("headers", headers::run);
     bench.group("decisions", decisions::run);
     bench.group("firewall", firewall::run);
     // Last, as it leaves its memory behind.

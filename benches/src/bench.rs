@@ -14,8 +14,8 @@ const SAMPLES_SLOW: usize = 10;
 /// criterion's own intervals are told beside the table; they need not be exact to the last digit.
 const RESAMPLES: usize = 1000;
 
-/// Calls before allocations are counted: buffers have their size then.
-const SETTLING: usize = 8;
+/// Calls before allocations are counted: buffers have their size then, and those that are used in turn have all been used.
+const SETTLING: usize = 100;
 /// Calls in which allocations are counted.
 const COUNTED: u64 = 100;
 
@@ -71,7 +71,12 @@ impl Bench {
             .nresamples(RESAMPLES)
             .without_plots()
             .configure_from_args();
-        let asked = |option: &str| env::args().any(|argument| argument == option);
+        let asked = |option: &str| env::args().any(|argument| argument.split('=').next() == Some(option));
+        // criterion would compare with whatever ran last on this machine; only where that is asked for.
+        let criterion = match ["--save-baseline", "--baseline", "--baseline-lenient", "--load-baseline"].map(asked) {
+            [false, false, false, false] => criterion.retain_baseline("none".to_owned(), false),
+            _ => criterion,
+        };
         let is_measuring = asked("--bench") && !asked("--test") && !asked("--list") && !asked("--profile-time");
         Self {
             criterion,

@@ -19,10 +19,21 @@ pub const HANDLE: u16 = 1;
 /// Any time: the flows of the samples stay young.
 pub const NOW: u64 = 1000;
 
-/// Payload of a full TCP segment with timestamps at an inner MTU of 1400.
+/// Of the device.
+pub const MTU: u16 = 1400;
+/// What a datagram holds on a path of 1452 bytes.
+pub const DATAGRAM: usize = 1414;
+
+/// Payload of a full TCP segment with timestamps.
 pub const SEGMENT: usize = 1348;
 /// Segments of the longest super-packet.
 pub const SEGMENTS: usize = 46;
+/// Payload of a small packet, and how many there are in a batch.
+pub const SMALL: usize = 64;
+pub const SMALLS: usize = 32;
+/// Payload of a packet that takes two datagrams, and how many there are in a batch.
+pub const LONG: usize = 1600;
+pub const LONGS: usize = 16;
 
 const IPV4_HEADER: usize = 20;
 const TCP_HEADER: usize = 32;
@@ -31,7 +42,7 @@ const UDP_HEADER: usize = 8;
 pub const HEADERS: usize = IPV4_HEADER + TCP_HEADER;
 
 /// From linux/virtio_net.h.
-const VIRTIO_HEADER: usize = 10;
+pub const VIRTIO_HEADER: usize = 10;
 const NEEDS_CHECKSUM: u8 = 1;
 const GSO_TCPV4: u8 = 1;
 
@@ -69,6 +80,15 @@ pub fn tcp(from: u32, to: u32, sequence: u32, payload_len: usize) -> Option<Vec<
     // Eight words of header; ACK; a window; no checksum yet, nothing urgent; two fillers and the timestamps.
     message.extend_from_slice(&[0x80, 0x10, 0x80, 0, 0, 0, 0, 0, 1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]);
     message.resize(TCP_HEADER + payload_len, 7);
+    ipv4(from, to, TCP, message, 16)
+}
+
+/// A SYN that asks for segments of this size.
+pub fn syn(from: u32, to: u32, mss: u16) -> Option<Vec<u8>> {
+    let mut message = ports().to_vec();
+    // Six words of header; SYN; a window.
+    message.extend_from_slice(&[0, 0, 0, 1, 0, 0, 0, 0, 0x60, 0x02, 0xff, 0xff, 0, 0, 0, 0, 2, 4]);
+    message.extend_from_slice(&mss.to_be_bytes());
     ipv4(from, to, TCP, message, 16)
 }
 
