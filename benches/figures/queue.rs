@@ -1,6 +1,6 @@
 //! The fair queue of a link that has no room.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
 use ray_benches::Bench;
 use ray_engine::queue::{FairQueue, Limits, Weigh};
@@ -21,7 +21,7 @@ impl Weigh for Item {
 
 pub(crate) fn run(bench: &mut Bench) -> Option<()> {
     for (flows, name) in [(1, "push and pop, one flow"), (STANDING, "push and pop, 32 flows")] {
-        let mut queue = FairQueue::new(Limits { bytes: 8 * 1024 * 1024, ..Limits::default() });
+        let mut queue = FairQueue::new(Limits { bytes: 8 * 1024 * 1024, ..Limits::default() }, Arc::default());
         let (mut now, mut flow, mut lost) = (0, 0, 0u64);
         let mut push = |queue: &mut FairQueue<Item>, now| {
             flow = (flow + 1) % flows;
