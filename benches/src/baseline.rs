@@ -27,7 +27,7 @@ pub(crate) fn load(group: &str) -> io::Result<BTreeMap<String, f64>> {
 }
 
 /// Stores the figures of one group. `kept` are those that this run left out.
-pub(crate) fn save(group: &str, kept: BTreeMap<String, f64>, figures: &[&Figure]) -> io::Result<()> {
+pub(crate) fn save(group: &str, kept: BTreeMap<String, f64>, figures: &[Figure]) -> io::Result<()> {
     let mut all = kept;
     all.extend(figures.iter().map(|figure| (figure.name.clone(), rounded(figure.ratio()))));
     let mut text = serde_json::to_string_pretty(&all)?;

@@ -11,9 +11,8 @@ const DISTURBANCE_MAX: f64 = 1.25;
 /// was stored. Returns what went wrong with the files.
 pub(crate) fn table(figures: &[Figure], partial: &BTreeSet<&str>) -> Vec<String> {
     let mut faults = Vec::new();
-    let groups: BTreeSet<&str> = figures.iter().map(|figure| figure.group).collect();
-    for group in groups {
-        let figures: Vec<&Figure> = figures.iter().filter(|figure| figure.group == group).collect();
+    for figures in figures.chunk_by(|before, after| before.group == after.group) {
+        let Some(group) = figures.first().map(|figure| figure.group) else { continue };
         let stored = baseline::load(group).unwrap_or_else(|error| {
             faults.push(format!("reading the stored figures of {group}: {error}"));
             BTreeMap::new()
@@ -22,12 +21,12 @@ pub(crate) fn table(figures: &[Figure], partial: &BTreeSet<&str>) -> Vec<String>
         let stored = if cfg!(debug_assertions) { BTreeMap::new() } else { stored };
         line("");
         line(&head(group));
-        for figure in &figures {
+        for figure in figures {
             line(&row(figure, stored.get(&figure.name).copied()));
         }
         if baseline::is_to_be_saved() && !cfg!(debug_assertions) {
             let kept = if partial.contains(group) { stored } else { BTreeMap::new() };
-            if let Err(error) = baseline::save(group, kept, &figures) {
+            if let Err(error) = baseline::save(group, kept, figures) {
                 faults.push(format!("storing the figures of {group}: {error}"));
             }
         }
