@@ -180,7 +180,8 @@ fn comparable(packet: &[u8], checksum: Checksum) -> Vec<u8> {
     if checksum == Checksum::Left {
         summed(&mut packet);
     }
-    let atomic = packet.first().is_some_and(|first| first >> 4 == 4) && packet.get(6).is_some_and(|byte| byte & 0x40 != 0);
+    let atomic =
+        packet.first().is_some_and(|first| first >> 4 == 4) && packet.get(6).is_some_and(|byte| byte & 0x40 != 0);
     if atomic {
         set(&mut packet, 4, 0);
         set(&mut packet, 10, 0);
@@ -269,7 +270,13 @@ pub(crate) fn vnet_samples() -> Vec<Vec<u8>> {
         samples.push([&[0][..], &first(1), run.as_flattened()].concat());
         samples.push([&[8][..], &first(0), run.as_flattened()].concat());
         let Some((at, protocol, end)) = headers(&packet) else { continue };
-        let kind = if protocol == UDP { 5 } else if at == V4_HEADER { 1 } else { 4 };
+        let kind = if protocol == UDP {
+            5
+        } else if at == V4_HEADER {
+            1
+        } else {
+            4
+        };
         let offset = if protocol == UDP { 6 } else { 16 };
         let [end, at] = [end, at].map(|place| u8::try_from(place).unwrap_or_default());
         for (way, kind, size) in [(5, kind, 7), (7, kind, 7), (7, 0, 0), (5, 0, 0)] {

@@ -100,7 +100,7 @@ impl Merger {
         self.counts.writes += 1;
         match put(unit.parts(packets.clone()).slices()) {
             Ok(()) => {
-                self.trial(unit.ask()).map(Trial::succeed);
+                self.settle(unit.ask(), Trial::succeed);
                 Ok(unit.packets())
             }
             Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE) if unit.ask() != Ask::Nothing => {
@@ -108,7 +108,7 @@ impl Merger {
                 // Where the packets fare no better alone, they or the device are at fault.
                 if taken > 0 {
                     self.counts.undone += 1;
-                    self.trial(unit.ask()).map(Trial::fail);
+                    self.settle(unit.ask(), Trial::fail);
                     self.allowed.split_tcp &= !self.tcp.given_up;
                     self.allowed.split_udp &= !self.udp.given_up;
                     self.allowed.checksum &= !self.checksum.given_up;
@@ -142,12 +142,12 @@ impl Merger {
         Ok(taken)
     }
 
-    fn trial(&mut self, ask: Ask) -> Option<&mut Trial> {
+    fn settle(&mut self, ask: Ask, outcome: impl Fn(&mut Trial)) {
         match ask {
-            Ask::Nothing => None,
-            Ask::Checksum => Some(&mut self.checksum),
-            Ask::SplitTcp => Some(&mut self.tcp),
-            Ask::SplitUdp => Some(&mut self.udp),
+            Ask::Nothing => {}
+            Ask::Checksum => outcome(&mut self.checksum),
+            Ask::SplitTcp => outcome(&mut self.tcp),
+            Ask::SplitUdp => outcome(&mut self.udp),
         }
     }
 }

@@ -46,7 +46,7 @@ fn what_is_refused_again_and_again_is_given_up_and_told_once() {
     assert_eq!(merger.counts().undone, u64::from(REFUSALS_MAX));
     assert!(merger.allowed().split_tcp && merger.allowed().checksum, "the others still work");
     kernel.write(&mut merger, &tcp(3), Checksum::Complete);
-    assert_eq!(kernel.headers.last().unwrap()[1], 1);
+    assert_eq!(kernel.headers.last().unwrap()[1], 4);
 }
 
 #[test]
