@@ -87,7 +87,7 @@ impl Received {
 /// The verdict of the packet before, where this one continues it.
 fn judge(node: &Node, before: Option<&Deliverable<Bytes>>, unpacked: Unpacked) -> Option<Deliverable<Bytes>> {
     let Unpacked::Packet { handle: HANDLE, checksum, bytes } = unpacked else { return None };
-    if let Some(followed) = before.and_then(|before| before.follow(bytes.clone(), checksum)) {
+    if let Some(followed) = before.and_then(|before| before.follow(bytes.clone()).ok()) {
         return Some(followed);
     }
     plane::inbound(&node.snapshot, &node.firewall, party(7), bytes, checksum, NOW).ok()

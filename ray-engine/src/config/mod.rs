@@ -221,7 +221,7 @@ impl Default for File {
             readers: Written::everybody(),
             users: Vec::new(),
             admins: Vec::new(),
-            mtu: MTU_MIN,
+            mtu: MTU_MAX,
             queues: 1,
             offload: true,
             ipv6_only: false,
@@ -278,7 +278,7 @@ mod tests {
     fn an_empty_file_means_the_defaults() {
         let config = parse("").unwrap();
         assert_eq!(config.relays, Servers::Public);
-        assert_eq!((config.mtu, config.queues, config.offload), (1280, 1, true));
+        assert_eq!((config.mtu, config.queues, config.offload), (1400, 1, true));
         let everybody = [Entry { text: "*".to_owned(), who: Who::Everybody }];
         assert_eq!(config.access.readers, everybody);
         assert!(config.access.users.is_empty() && config.access.admins.is_empty());

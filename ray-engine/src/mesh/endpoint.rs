@@ -36,8 +36,8 @@ use crate::ident::{PeerId, RoomId, is_mesh_address};
 const IDLE_TIMEOUT_MS: u32 = 10_000;
 /// Three chances within the idle time.
 const KEEP_ALIVE: Duration = Duration::from_secs(3);
-/// Works on every path that carries the IPv6 minimum over any common encapsulation; discovery finds more.
-const INITIAL_MTU: u16 = 1400;
+/// The least that every path takes. A larger one would be lost unseen on a narrow path until the connection notices.
+const INITIAL_MTU: u16 = 1200;
 /// An orderly end waits so long for peers that do not answer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(300);
