@@ -23,6 +23,8 @@ use crate::{
 
 /// How soon a link is looked at again while packets wait for it: the least that the runtime's timer does.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// What a super-packet is cut into when it waits, in bytes, so that others get between.
+const PART: usize = 16 * 1024;
 /// How soon after traffic the peer is told how much was sent, so that it can tell what was lost.
 const TOTALS_AFTER: Duration = Duration::from_secs(1);
 
@@ -103,7 +105,10 @@ impl Outlet {
         if state.queue.is_empty() && state.has_room(&self.link) {
             state.pack(live, routed, chunk, Signal::None);
         } else {
-            state.wait(live, Parcel::new(routed, chunk.to_owned()));
+            let parted = chunk.parts(PART, |part| state.wait(live, Parcel::new(routed, part)));
+            if let Err(malformed) = parted {
+                live.drops.count(malformed.into());
+            }
         }
     }
 

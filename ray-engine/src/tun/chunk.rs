@@ -66,6 +66,21 @@ impl<'a> Chunk<'a> {
     pub fn to_owned(&self) -> OwnedChunk {
         OwnedChunk { undone: self.undone, packet: Box::from(&*self.packet) }
     }
+
+    /// The same in copies of at most about `len` bytes, in order: a super-packet becomes smaller ones.
+    pub fn parts(self, len: usize, mut f: impl FnMut(OwnedChunk)) -> Result<(), Malformed> {
+        match self.undone? {
+            Undone::Split { protocol, size } if self.packet.len() > len => {
+                split::parts(self.packet, protocol, size, len, |part| {
+                    f(OwnedChunk { undone: self.undone, packet: Box::from(part) });
+                })
+            }
+            Undone::Split { .. } | Undone::Checksum { .. } | Undone::Nothing => {
+                f(self.to_owned());
+                Ok(())
+            }
+        }
+    }
 }
 
 impl OwnedChunk {

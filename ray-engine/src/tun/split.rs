@@ -51,20 +51,44 @@ pub(super) fn split(
     protocol: u8,
     size: usize,
     leave: bool,
+    f: impl FnMut(&[u8]),
+) -> Result<(), Malformed> {
+    cut(packet, protocol, size, 1, leave, f)
+}
+
+/// As [`split`], but hands over super-packets of at most `len` bytes and at least one segment each, without sums.
+pub(super) fn parts(
+    packet: &mut [u8],
+    protocol: u8,
+    size: usize,
+    len: usize,
+    f: impl FnMut(&[u8]),
+) -> Result<(), Malformed> {
+    let segments = len.checked_div(size).ok_or(Malformed::Offload)?.max(1);
+    cut(packet, protocol, size, segments, true, f)
+}
+
+/// Cuts the payload into pieces of so many segments.
+fn cut(
+    packet: &mut [u8],
+    protocol: u8,
+    size: usize,
+    segments: usize,
+    leave: bool,
     mut f: impl FnMut(&[u8]),
 ) -> Result<(), Malformed> {
     let head = Head::read(packet, protocol, leave)?;
-    let payload_len = packet.len() - head.len;
-    if size == 0 || payload_len == 0 {
+    let (payload_len, piece_len) = (packet.len() - head.len, size * segments);
+    if piece_len == 0 || payload_len == 0 {
         return Err(Malformed::Offload);
     }
-    let count = payload_len.div_ceil(size);
+    let count = payload_len.div_ceil(piece_len);
     for index in 0..count {
-        let start = index * size;
-        let end = packet.len().min(start + head.len + size);
-        let segment = packet.get_mut(start..end).ok_or(Malformed::Offload)?;
-        head.write(segment, index, start, index + 1 == count)?;
-        f(segment);
+        let start = index * piece_len;
+        let end = packet.len().min(start + head.len + piece_len);
+        let piece = packet.get_mut(start..end).ok_or(Malformed::Offload)?;
+        head.write(piece, index * segments, start, index + 1 == count)?;
+        f(piece);
     }
     Ok(())
 }
@@ -104,7 +128,8 @@ impl Head {
         Ok(Self { bytes, len, layout, pseudo })
     }
 
-    /// Makes `segment`, whose payload is in place, a packet of its own. `skipped` counts the payload before it.
+    /// Makes `segment`, whose payload is in place, a packet of its own. `index` counts the segments before it, `skipped` their
+    /// payload.
     fn write(&self, segment: &mut [u8], index: usize, skipped: usize, last: bool) -> Result<(), Malformed> {
         let total = segment.len();
         let headers = segment.get_mut(..self.len).ok_or(Malformed::Offload)?;

@@ -42,6 +42,28 @@ fn splits_tcp_as_if_each_segment_had_been_sent_alone() {
 }
 
 #[test]
+fn segments_of_parts_are_those_of_the_whole() {
+    for (src, dst) in FAMILIES {
+        let payload = Random::new(9).bytes(20_001);
+        let tcp = Tcp { src, dst, seq: u32::MAX - 100, flags: ACK | PSH | FIN | CWR, payload: &payload }.build();
+        let udp = packet::udp::build((ip(src), 5000).into(), (ip(dst), 6000).into(), &payload).unwrap();
+        for (whole, protocol) in [(tcp, TCP), (udp, UDP)] {
+            for len in [1, 1188, 5000, 16_384, 60_000] {
+                let (mut direct, mut parted, mut longest) = (Vec::new(), Vec::new(), 0);
+                split(&mut whole.clone(), protocol, 1188, false, |segment| direct.push(segment.to_vec())).unwrap();
+                parts(&mut whole.clone(), protocol, 1188, len, |part| {
+                    longest = longest.max(part.len());
+                    split(&mut part.to_vec(), protocol, 1188, false, |s| parted.push(s.to_vec())).unwrap();
+                })
+                .unwrap();
+                assert_eq!(parted, direct, "{protocol} in parts of {len}");
+                assert!(longest <= len.max(1188) + 60, "{longest} for {len}");
+            }
+        }
+    }
+}
+
+#[test]
 fn splits_udp_into_whole_datagrams() {
     for (src, dst) in FAMILIES {
         let payload = Random::new(3).bytes(3001);
