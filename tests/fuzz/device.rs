@@ -236,12 +236,12 @@ fn split(bytes: &[u8], leave: bool, mended: bool) {
     if mended && let Some(packet) = read.get_mut(VIRTIO..) {
         mend(packet, false);
     }
-    let owned = Chunk::of(&mut read.clone()).to_owned();
+    let mut owned = Chunk::of(&mut read.clone()).to_owned();
     let (length, whole) = (bytes.len(), packet::parse(owned.packet()).is_ok());
-    let is_super = owned.is_super();
+    let is_super = owned.chunk().is_super();
     assert!(!is_super || bytes.get(1).is_some_and(|kind| [1, 4, 5].contains(&(kind & 0x7f))));
     let mut packets = Vec::new();
-    let outcome = owned.packets(leave, |packet, checksum| {
+    let outcome = owned.chunk().packets(leave, |packet, checksum| {
         assert!(packet.len() <= length);
         let parsed = packet::parse(packet).unwrap_or_else(|malformed| panic!("no packet came out: {malformed}"));
         let offset = if parsed.protocol() == TCP { 16 } else { 6 };

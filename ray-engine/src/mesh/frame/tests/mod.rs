@@ -64,7 +64,7 @@ fn every_size_of_packet_crosses_every_size_of_datagram() {
             expected.push(Unpacked::Packet { handle: 7, checksum: sum, bytes: bytes.into() });
         }
         assert!(packer.finished().iter().all(|datagram| datagram.len() <= datagram_max.min(65_535)));
-        assert_eq!(packer.bytes(), packer.finished().iter().map(Bytes::len).sum());
+        assert_eq!(packer.bytes(), packer.finished().iter().map(Bytes::len).sum::<usize>());
         assert_eq!(unpacked(&mut Unpacker::default(), packer.finished()), expected);
     }
 }
