@@ -7,15 +7,15 @@ use crate::support::{PATIENCE, address, member, network, network_in, open, pings
 #[test]
 fn queues_mtu_and_offload_are_as_set_and_bulk_data_crosses_whole() {
     let mut config = LabConfig { nodes: 2, ..LabConfig::default() };
-    config.node("n1").engine_toml = "queues = 2\nmtu = 1400\n".to_owned();
+    config.node("n1").engine_toml = "queues = 2\nmtu = 1300\n".to_owned();
     config.node("n2").engine_toml = "offload = false\n".to_owned();
     let lab = network_in(start(config), 2);
     let tun = |node: &str| {
         let tun = status(&lab, node)["tun"].clone();
         (tun["queues"].as_u64(), tun["mtu"].as_u64(), tun["offload"].as_bool())
     };
-    assert_eq!(tun("n1"), (Some(2), Some(1400), Some(true)));
-    assert_eq!(tun("n2"), (Some(1), Some(1280), Some(false)));
+    assert_eq!(tun("n1"), (Some(2), Some(1300), Some(true)));
+    assert_eq!(tun("n2"), (Some(1), Some(1400), Some(false)));
     let queues = lab.exec("n1", &["sh", "-c", "ls -d /sys/class/net/ray0/queues/rx-*"]).unwrap().stdout;
     assert_eq!(queues.lines().count(), 2, "{queues}");
 

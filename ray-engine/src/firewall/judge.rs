@@ -183,6 +183,11 @@ impl Firewall {
         if self.flows.open(party.peer, *key, &begin, now) { Ok(()) } else { Err(Denied::TableFull) }
     }
 
+    /// Whether connections that are older than what is remembered here may go on for now, a few segments at a time.
+    pub fn lets_strays_pass(&self, now: Millis) -> bool {
+        now < self.resumes_until.load(Ordering::Relaxed)
+    }
+
     /// Whether a segment that opens nothing by the rules may belong to a connection of the host's that is older than what
     /// is remembered here.
     fn is_stray(
@@ -196,7 +201,7 @@ impl Firewall {
     ) -> bool {
         let in_the_middle =
             segment.is_some_and(|segment| segment.flags.ack && !segment.flags.syn && !segment.flags.rst);
-        if sent != Direction::In || !in_the_middle || now >= self.resumes_until.load(Ordering::Relaxed) {
+        if sent != Direction::In || !in_the_middle || !self.lets_strays_pass(now) {
             return false;
         }
         let mut strays = self.strays.lock().unwrap_or_else(PoisonError::into_inner);

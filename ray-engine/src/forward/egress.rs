@@ -20,13 +20,26 @@ pub(super) fn run(forwarder: &Arc<Forwarder>, mesh: &Mesh, mut reader: Reader, s
     let mut replies = reader.writer();
     let mut burst: Vec<Arc<Outlet>> = Vec::new();
     while reader.wait(stop)? == Wake::Readable {
-        for _ in 0..READS_MAX {
-            let Some(chunk) = reader.read()? else { break };
-            take(forwarder, mesh, chunk, &mut burst, &mut replies)?;
-        }
+        let taken = take_burst(forwarder, mesh, &mut reader, &mut burst, &mut replies);
+        // What was taken before an error leaves all the same.
         for outlet in burst.drain(..) {
             outlet.flush(forwarder);
         }
+        taken?;
+    }
+    Ok(())
+}
+
+fn take_burst(
+    forwarder: &Forwarder,
+    mesh: &Mesh,
+    reader: &mut Reader,
+    burst: &mut Vec<Arc<Outlet>>,
+    replies: &mut Writer,
+) -> io::Result<()> {
+    for _ in 0..READS_MAX {
+        let Some(chunk) = reader.read()? else { break };
+        take(forwarder, mesh, chunk, burst, replies)?;
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Link to device: one task a link, from its first datagram to its end.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 
@@ -19,6 +18,9 @@ use crate::{
 
 /// Datagrams taken at once: what one super-packet is cut into, and some more.
 const DATAGRAMS_MAX: usize = 64;
+
+/// Packets that there is always room for; small ones come more at once now and then.
+const KEPT_MAX: usize = 256;
 
 pub(super) async fn run(forwarder: &Forwarder, outlet: &Outlet) {
     let link = outlet.link();
@@ -50,6 +52,7 @@ pub(super) async fn run(forwarder: &Forwarder, outlet: &Outlet) {
         if !batch.is_empty() {
             forwarder.deliver(link.peer(), &batch);
             batch.clear();
+            batch.shrink_to(KEPT_MAX);
         }
     }
 }

@@ -138,6 +138,10 @@ impl Forwarder {
     fn enter(&self, outlet: &Arc<Outlet>) {
         let (peer, live) = (outlet.link().peer(), &self.live);
         let mut waiting = self.waiting();
+        // Of two links that were dialled at once, the one that has lost may still have spoken.
+        if outlet.link().is_closed() {
+            return;
+        }
         let before = self.outlet(&peer).map(|before| before.give_up(live)).unwrap_or_default();
         let waited = waiting.take(&peer, micros(), |late| live.drops.count_n(DropReason::NoLink, late.packets()));
         outlet.take_over(live, before.into_iter().chain(waited));
@@ -155,8 +159,7 @@ impl Forwarder {
             }
         });
         drop(waiting);
-        let left: u64 = outlet.give_up(&self.live).iter().map(Parcel::packets).sum();
-        self.live.drops.count_n(DropReason::NoLink, left);
+        outlet.close(&self.live);
     }
 
     fn change(&self, change: impl Fn(&mut HashMap<PeerId, Arc<Outlet>>)) {

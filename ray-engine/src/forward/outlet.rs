@@ -17,12 +17,16 @@ use crate::{
     mesh::{Batch, Link},
     packet::{self, ecn, flow_hash, mss},
     plane::{self, Deliverable, DropReason, Live, Routed},
-    queue::{FairQueue, Limits, Pool, Signal, Weigh},
+    queue::{FairQueue, Limits, Micros, Pool, Signal, Weigh},
     tun::{Chunk, OwnedChunk},
 };
 
-/// How soon a link is looked at again while packets wait for it: the least that the runtime's timer does.
+/// How soon a link is looked at again while packets wait for it: the least that the runtime's timer does; the pause doubles
+/// while the link takes nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(64);
+/// A link that has taken nothing for so long gets nothing that waits.
+const STUCK: Micros = 1_000_000;
 /// What a super-packet is cut into when it waits, in bytes, so that others get between.
 const PART: usize = 16 * 1024;
 /// How soon after traffic the peer is told how much was sent, so that it can tell what was lost.
@@ -74,6 +78,10 @@ struct State {
     answers: Vec<Deliverable<Vec<u8>>>,
     /// When the peer is to be told how much was sent.
     totals_at: Option<Instant>,
+    /// When the link last took something while packets waited for it.
+    taken_at: Micros,
+    /// The link has ended.
+    closed: bool,
 }
 
 impl Outlet {
@@ -86,6 +94,8 @@ impl Outlet {
             path: PathMtu::default(),
             answers: Vec::new(),
             totals_at: None,
+            taken_at: 0,
+            closed: false,
         };
         Self { link, state: Mutex::new(state), work: Notify::new() }
     }
@@ -102,7 +112,9 @@ impl Outlet {
     /// Packs a packet if there is room, or puts it behind those that wait. [`Outlet::flush`] ends the burst.
     pub(super) fn offer(&self, live: &Live, routed: Routed, chunk: Chunk<'_>) {
         let mut state = self.lock();
-        if state.queue.is_empty() && state.has_room(&self.link) {
+        if state.closed {
+            live.drops.count_n(DropReason::NoLink, chunk.count());
+        } else if state.queue.is_empty() && state.has_room(&self.link) {
             state.pack(live, routed, chunk, Signal::None);
         } else {
             let parted = chunk.parts(PART, |part| state.wait(live, Parcel::new(routed, part)));
@@ -131,9 +143,18 @@ impl Outlet {
         parcels
     }
 
-    /// Gives the memory of a queue that is empty back.
+    /// The link has ended: what waits is lost, and so is what comes.
+    pub(super) fn close(&self, live: &Live) {
+        self.lock().closed = true;
+        let left: u64 = self.give_up(live).iter().map(Parcel::packets).sum();
+        live.drops.count_n(DropReason::NoLink, left);
+    }
+
+    /// Gives the memory of a link that is idle back.
     pub(super) fn rest(&self) {
-        self.lock().queue.release();
+        let mut state = self.lock();
+        state.queue.release();
+        state.batch.take_if(|batch| batch.packets() == 0);
     }
 
     /// Sends what is packed.
@@ -152,12 +173,18 @@ impl Outlet {
             () = self.link.closed() => return,
             () = self.link.addressed() => {}
         }
+        let mut pause = LOOK_AGAIN;
         loop {
+            let taken_before = self.lock().taken_at;
             let waits = self.drain(forwarder);
-            let totals_at = self.lock().totals_at;
+            let (totals_at, taken_at) = {
+                let state = self.lock();
+                (state.totals_at, state.taken_at)
+            };
+            pause = if taken_at == taken_before { (2 * pause).min(LOOK_AGAIN_MAX) } else { LOOK_AGAIN };
             tokio::select! {
                 () = self.link.closed() => return,
-                () = sleep(LOOK_AGAIN), if waits => {}
+                () = sleep(pause), if waits => {}
                 () = self.work.notified(), if !waits => {}
                 () = at(totals_at) => {
                     self.lock().totals_at = None;
@@ -176,7 +203,16 @@ impl Outlet {
             let Some(mut popped) = next else { break };
             state.pack(live, popped.item.routed, popped.item.chunk.chunk(), popped.signal);
         }
+        let packed = state.batch.as_ref().is_some_and(|batch| batch.packets() > 0);
         state.send(live, &self.link);
+        if packed || state.queue.is_empty() {
+            state.taken_at = now;
+        } else if now.saturating_sub(state.taken_at) >= STUCK {
+            drop(state);
+            let late: u64 = self.give_up(live).iter().map(Parcel::packets).sum();
+            live.drops.count_n(DropReason::Stale, late);
+            return false;
+        }
         let waits = !state.queue.is_empty();
         self.finish(forwarder, state);
         waits

@@ -13,8 +13,9 @@ use crate::{
 
 /// What a frame with one packet adds to it: kind, handle, length.
 const FRAME_OVERHEAD: u16 = 5;
-/// A smaller size counts when nothing bigger has fitted for so long. A new path is known to its end well before.
-const SHRINK_AFTER: Millis = 1000;
+/// A smaller size counts when nothing bigger has fitted for so long. The carrier's search for what a new path takes has ended by
+/// then, also over a relay on another continent.
+const SHRINK_AFTER: Millis = 3000;
 /// Between two words to the host about one peer and IP version.
 const TOLD_EVERY: Millis = 1000;
 /// What every link takes (RFC 791, as hosts understand it; RFC 8200). A host heeds nothing below.
@@ -25,17 +26,19 @@ const DONT_FRAGMENT: u8 = 0x40;
 /// What one peer's path takes.
 #[derive(Debug)]
 pub(super) struct PathMtu {
-    /// The longest inner packet that one datagram holds: the longest of the last second. No bound before it is known.
+    /// The longest inner packet that one datagram holds: the longest of the last seconds. No bound before it is known.
     inner: u16,
     /// The longest that fits since when it is less.
     shrinking: Option<(u16, Millis)>,
+    /// When that was last seen to be so.
+    seen: Millis,
     told_v4: Option<Millis>,
     told_v6: Option<Millis>,
 }
 
 impl Default for PathMtu {
     fn default() -> Self {
-        Self { inner: u16::MAX, shrinking: None, told_v4: None, told_v6: None }
+        Self { inner: u16::MAX, shrinking: None, seen: 0, told_v4: None, told_v6: None }
     }
 }
 
@@ -48,9 +51,11 @@ impl PathMtu {
             return;
         }
         let (longest, since) = match self.shrinking {
-            Some((longest, since)) => (longest.max(inner), since),
-            None => (inner, now),
+            // Two dips with nothing seen between them are no long one.
+            Some((longest, since)) if now.saturating_sub(self.seen) <= SHRINK_AFTER => (longest.max(inner), since),
+            Some(_) | None => (inner, now),
         };
+        self.seen = now;
         self.shrinking = Some((longest, since));
         if now.saturating_sub(since) >= SHRINK_AFTER {
             self.inner = longest;
@@ -97,48 +102,48 @@ mod tests {
     const V6: (&str, &str) = ("fd5a::1", "fd5a::2");
 
     #[test]
-    fn knows_no_bound_before_a_second_has_shown_one() {
+    fn knows_no_bound_before_one_has_held_for_a_while() {
         let mut path = PathMtu::default();
         assert_eq!(path.inner(), u16::MAX);
         path.observe(1362, 0);
-        path.observe(1414, 400);
-        path.observe(1414, 999);
+        path.observe(1414, 1200);
+        path.observe(1414, 2997);
         assert_eq!(path.inner(), u16::MAX);
-        path.observe(1414, 1000);
+        path.observe(1414, 3000);
         assert_eq!(path.inner(), 1409, "what fitted last, not what the first moment allowed");
     }
 
     #[test]
     fn a_dip_shorter_than_a_second_changes_nothing() {
         let mut path = settled(1414);
-        path.observe(1162, 5000);
-        path.observe(1162, 5900);
-        path.observe(1414, 5950);
-        path.observe(1162, 6100);
+        path.observe(1162, 15000);
+        path.observe(1162, 17700);
+        path.observe(1414, 17850);
+        path.observe(1162, 18300);
         assert_eq!(path.inner(), 1409);
-        path.observe(1162, 7099);
+        path.observe(1162, 21297);
         assert_eq!(path.inner(), 1409, "each dip begins its own second");
-        path.observe(1162, 7100);
+        path.observe(1162, 21300);
         assert_eq!(path.inner(), 1157);
     }
 
     #[test]
     fn growth_counts_at_once() {
         let mut path = settled(1162);
-        path.observe(1414, 5000);
+        path.observe(1414, 15000);
         assert_eq!(path.inner(), 1409);
     }
 
     #[test]
     fn of_several_smaller_sizes_the_longest_of_the_second_counts_first() {
         let mut path = settled(1414);
-        path.observe(1300, 5000);
-        path.observe(1162, 5500);
-        path.observe(1162, 6000);
+        path.observe(1300, 15000);
+        path.observe(1162, 16500);
+        path.observe(1162, 18000);
         assert_eq!(path.inner(), 1295);
-        path.observe(1162, 6999);
+        path.observe(1162, 20997);
         assert_eq!(path.inner(), 1295);
-        path.observe(1162, 7000);
+        path.observe(1162, 21000);
         assert_eq!(path.inner(), 1157);
     }
 
@@ -146,7 +151,7 @@ mod tests {
     fn takes_any_size_that_a_carrier_says() {
         let mut path = settled(0);
         assert_eq!(path.inner(), 0);
-        path.observe(usize::MAX, 6000);
+        path.observe(usize::MAX, 18000);
         assert_eq!(path.inner(), u16::MAX - FRAME_OVERHEAD);
     }
 

@@ -246,8 +246,9 @@ impl Mesh {
         let events = self.events.clone();
         tokio::spawn(async move {
             let ended = tokio::select! {
-                ended = conversation => ended,
+                biased;
                 () = link.closed() => Ok(()),
+                ended = conversation => ended,
             };
             if link.was_turned_away() && events.send(MeshEvent::TurnedAway(link.peer())).await.is_err() {
                 tracing::debug!("turned away while the engine shuts down");

@@ -203,6 +203,11 @@ impl Link {
         self.connection.close(VarInt::from_u32(code), reason.as_bytes());
     }
 
+    /// Whether the connection is gone, or going.
+    pub fn is_closed(&self) -> bool {
+        self.connection.close_reason().is_some()
+    }
+
     /// Resolves when the connection is gone.
     pub async fn closed(&self) {
         self.connection.closed().await;

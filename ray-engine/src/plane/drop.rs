@@ -122,6 +122,9 @@ impl DropCounters {
     }
 
     pub fn count_n(&self, reason: DropReason, n: u64) {
+        if n == 0 {
+            return;
+        }
         let counter = DropReason::ALL.iter().zip(&self.counts).find(|(known, _)| **known == reason);
         if let Some((_, counter)) = counter {
             counter.fetch_add(n, Ordering::Relaxed);

@@ -13,6 +13,8 @@ pub struct Deliverable<P> {
     packet: P,
     layout: Layout,
     checksum: Checksum,
+    /// Whether its verdict holds for the rest of its run too.
+    leads: bool,
 }
 
 impl<P: AsRef<[u8]>> Deliverable<P> {
@@ -35,10 +37,14 @@ impl<P: AsRef<[u8]>> Deliverable<P> {
     /// in both: [`Segment::continues`] compares them.
     pub fn follow(&self, packet: P) -> Result<Self, P> {
         let continues = match (Segment::of(self.packet()), Segment::of(packet.as_ref())) {
-            (Some(own), Some(next)) => self.checksum == Checksum::Left && next.continues(&own),
+            (Some(own), Some(next)) => self.leads && next.continues(&own),
             (Some(_) | None, _) => false,
         };
-        if continues { Ok(Self { packet, layout: self.layout, checksum: Checksum::Left }) } else { Err(packet) }
+        if continues {
+            Ok(Self { packet, layout: self.layout, checksum: self.checksum, leads: true })
+        } else {
+            Err(packet)
+        }
     }
 }
 
@@ -46,7 +52,7 @@ impl Deliverable<Vec<u8>> {
     /// For packets that the engine makes itself.
     pub(in crate::plane) fn for_host(packet: Vec<u8>) -> Option<Self> {
         let layout = packet::parse(&packet).ok()?.layout();
-        Some(Self { packet, layout, checksum: Checksum::Complete })
+        Some(Self { packet, layout, checksum: Checksum::Complete, leads: false })
     }
 }
 
@@ -72,7 +78,11 @@ pub fn inbound<P: AsRef<[u8]>>(
         return Err(DropReason::NotForUs.into());
     }
     match firewall.judge(&snapshot.rules, &from, Direction::In, &parsed, now) {
-        Verdict::Allow => Ok(Deliverable { packet, layout, checksum }),
+        Verdict::Allow => {
+            // While strays pass, each of them is one of few.
+            let leads = checksum == Checksum::Left && !firewall.lets_strays_pass(now);
+            Ok(Deliverable { packet, layout, checksum, leads })
+        }
         Verdict::Deny(denied) => Err(denied.into()),
         Verdict::Reject(denied) => {
             let routed = Routed::to(from);
