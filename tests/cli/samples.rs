@@ -171,8 +171,8 @@ pub(crate) fn status() -> StatusReply {
         confinement: ConfinementStatus { landlock_abi: Some(6), missing: vec![] },
         networks: vec![home()],
         drops: vec![
-            DropCount { reason: "not_ours".into(), packets: 3 },
-            DropCount { reason: "source_not_peer".into(), packets: 12 },
+            DropCount { reason: "not_for_us".into(), packets: 3 },
+            DropCount { reason: "source_of_another".into(), packets: 12 },
         ],
         waiting: vec![],
         warnings: vec![],
