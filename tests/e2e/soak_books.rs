@@ -105,7 +105,7 @@ impl Books {
         };
         Self {
             links: self.links.iter().filter_map(grown).collect(),
-            drops: self.drops.iter().map(|(reason, count)| (reason.clone(), count - before.drops[reason])).collect(),
+            drops: self.drops.iter().map(|(reason, count)| (reason.clone(), count - before.drops.get(reason).unwrap_or(&0))).collect(),
             taken: self.taken - before.taken,
             given: self.given - before.given,
             untaken: self.untaken - before.untaken,
@@ -125,7 +125,7 @@ impl Books {
     }
 
     fn dropped_for(&self, reasons: &[&str]) -> u64 {
-        reasons.iter().map(|reason| self.drops[*reason]).sum()
+        reasons.iter().filter_map(|reason| self.drops.get(*reason)).sum()
     }
 
     fn sum(&self, of: impl Fn(&Counted) -> u64) -> u64 {
