@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use ray_engine::plane::DropReason;
 use ray_tests::lab::{Lab, Process};
 
 use crate::support::{PATIENCE, status, until};
@@ -27,6 +28,9 @@ const INWARD: [&str; 5] =
     ["source_of_another", "not_for_us", "unknown_network", "device_refused", "firewall_default_in"];
 /// What was never a packet: a datagram that is no frame, and parts of a packet, which the link counts as lost.
 const NO_PACKETS: [&str; 2] = ["bad_frame", "unassembled"];
+
+/// Between two looks at numbers that shall not move: longer than it takes until a peer is told the totals.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// What one node has counted so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,15 +101,19 @@ impl Books {
         let grown = |(peer, now): (&String, &Counted)| {
             let then = before.links.get(peer)?;
             let since_s = now.since_s.checked_sub(then.since_s)?;
-            // Both ages are rounded down.
-            (since_s + 1 >= elapsed.as_secs()).then(|| {
+            // Both ages are rounded down, and read some time before or after the clock.
+            (since_s + 2 >= elapsed.as_secs()).then(|| {
                 let (sent, received) = (now.sent - then.sent, now.received - then.received);
                 (peer.clone(), Counted { sent, received, lost: now.lost - then.lost, since_s })
             })
         };
         Self {
             links: self.links.iter().filter_map(grown).collect(),
-            drops: self.drops.iter().map(|(reason, count)| (reason.clone(), count - before.drops.get(reason).unwrap_or(&0))).collect(),
+            drops: self
+                .drops
+                .iter()
+                .map(|(reason, count)| (reason.clone(), count - before.drops.get(reason).unwrap_or(&0)))
+                .collect(),
             taken: self.taken - before.taken,
             given: self.given - before.given,
             untaken: self.untaken - before.untaken,
@@ -189,8 +197,6 @@ pub(crate) fn close<'a>(lab: &Lab, nodes: &[&'a str]) -> BTreeMap<&'a str, Books
     last
 }
 
-const QUIET: Duration = Duration::from_secs(3);
-
 /// What a node's kernel counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Kernel {
@@ -260,4 +266,10 @@ pub(crate) fn held(lab: &Lab) -> BTreeMap<(String, &'static str), Held> {
     }
     assert_eq!(all.keys().map(|(_, process)| *process).collect::<BTreeSet<_>>().len(), 2);
     all
+}
+
+#[test]
+fn the_books_name_reasons_that_there_are() {
+    let known: BTreeSet<&str> = DropReason::ALL.iter().map(|reason| reason.name()).collect();
+    assert!([&OUTWARD[..], &INWARD, &NO_PACKETS].concat().iter().all(|reason| known.contains(reason)));
 }
