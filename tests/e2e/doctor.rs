@@ -80,9 +80,9 @@ fn a_device_that_somebody_changed_is_found_and_the_remedy_helps() {
     in_order(&lab, "address.set");
     in_order(&lab, "address.bind");
 
+    shell(&lab, "ip link set ray0 mtu 1300");
+    found(&lab, "tun.mtu", "failed", "1300", "ip link set ray0 mtu 1400");
     shell(&lab, "ip link set ray0 mtu 1400");
-    found(&lab, "tun.mtu", "failed", "1400", "ip link set ray0 mtu 1280");
-    shell(&lab, "ip link set ray0 mtu 1280");
     in_order(&lab, "tun.mtu");
 
     shell(&lab, "sysctl -qw net.ipv6.conf.ray0.disable_ipv6=1");

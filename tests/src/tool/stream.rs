@@ -17,6 +17,9 @@ const GAP_MIN: Duration = Duration::from_millis(50);
 /// The number that says that no other follows, repeated in case one is lost.
 const END: u64 = u64::MAX;
 const ENDS: usize = 20;
+const ENDS_PACE: Duration = Duration::from_millis(50);
+/// How long the others are waited for after one of them, so that none finds the port closed, which its sender would be told.
+const ENDS_LAST: Duration = Duration::from_millis(500);
 /// The longest silence that a count waits through.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
@@ -45,6 +48,8 @@ pub struct Gap {
     pub ms: u64,
     /// Numbers that were missing after it.
     pub lost: u64,
+    /// The number that ended it: a thousand of them are a second of the stream.
+    pub ended_by: u64,
 }
 
 /// Sends numbers from 0 until `ended` says so.
@@ -61,7 +66,7 @@ pub fn send(target: SocketAddr, ended: impl Fn() -> bool) -> Result<Sent, ToolEr
     for _ in 0..ENDS {
         // Whether one came is seen at the other end.
         let _ = socket.send_to(&END.to_be_bytes(), target);
-        thread::sleep(Duration::from_millis(50));
+        thread::sleep(ENDS_PACE);
     }
     Ok(Sent { schema: "ray.lab.stream/1".to_owned(), sent: number, refused })
 }
@@ -84,12 +89,14 @@ fn tally(socket: &UdpSocket) -> io::Result<Counted> {
         }
         let number = u64::from_be_bytes(bytes);
         if number == END {
+            socket.set_read_timeout(Some(ENDS_LAST))?;
+            while socket.recv(&mut bytes).is_ok() {}
             return Ok(counted);
         }
         let silence = last.map_or(Duration::ZERO, |at| at.elapsed());
         if silence >= GAP_MIN {
             let ms = u64::try_from(silence.as_millis()).unwrap_or(u64::MAX);
-            counted.gaps.push(Gap { ms, lost: number.saturating_sub(next) });
+            counted.gaps.push(Gap { ms, lost: number.saturating_sub(next), ended_by: number });
         }
         last = Some(Instant::now());
         counted.received += 1;
