@@ -43,7 +43,7 @@ pub(crate) struct Books {
     pub(crate) given: u64,
     /// Packets that the kernel dropped because the engine did not take them in time.
     pub(crate) untaken: u64,
-    /// ICMP errors about destinations that the host was told: by its own engine alone, as nobody else here sends any.
+    /// ICMP errors about destinations that the host was told: by its own engine, and now and then by itself.
     pub(crate) told: u64,
     /// Datagrams that no socket had room for.
     pub(crate) unread: u64,
@@ -144,18 +144,22 @@ impl Books {
     /// offload: then each packet is one to the device.
     pub(crate) fn check_host(&self, node: &str) {
         let (sent, received) = (self.sum(|link| link.sent), self.sum(|link| link.received));
-        let (taken, given) = (self.taken, self.given - self.told);
+        let (taken, given) = (self.taken, self.given);
         let why = format!(
             "{node}: {taken} out of the device, {sent} sent; {received} received, {given} into the device; told of {}; {}",
             self.told,
             self.drops_in_words()
         );
         let outward = taken.checked_sub(sent).unwrap_or_else(|| panic!("sent what no host gave: {why}"));
-        let inward = received.checked_sub(given).unwrap_or_else(|| panic!("gave the host what nobody sent: {why}"));
-        assert!(outward >= self.dropped_for(&OUTWARD), "too many dropped on the way out: {why}");
-        assert!(inward >= self.dropped_for(&INWARD), "too many dropped on the way in: {why}");
-        let dropped = self.dropped() - self.dropped_for(&NO_PACKETS);
-        assert_eq!(outward + inward, dropped, "{why}");
+        // Of what the host was told of, the engine itself told some and put it into the device, mostly nothing.
+        let inward = (received + self.told).checked_sub(given);
+        let inward = inward.unwrap_or_else(|| panic!("gave the host what nobody sent: {why}"));
+        let known = [self.dropped_for(&OUTWARD), self.dropped_for(&INWARD)];
+        let either = self.dropped() - self.dropped_for(&NO_PACKETS) - known[0] - known[1];
+        assert!((known[0]..=known[0] + either).contains(&outward), "on the way out: {why}");
+        assert!((known[1]..=known[1] + either + self.told).contains(&inward), "on the way in: {why}");
+        let all = known[0] + known[1] + either;
+        assert!((all..=all + self.told).contains(&(outward + inward)), "{why}");
     }
 
     /// With offload a burst counts as one to the device: there are at least as many packets as that.

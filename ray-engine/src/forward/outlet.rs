@@ -78,6 +78,8 @@ struct State {
     answers: Vec<Deliverable<Vec<u8>>>,
     /// When the peer is to be told how much was sent.
     totals_at: Option<Instant>,
+    /// What the last datagrams were packed for.
+    sent_max: usize,
     /// When the link last took something while packets waited for it.
     taken_at: Micros,
     /// The link has ended.
@@ -94,6 +96,7 @@ impl Outlet {
             path: PathMtu::default(),
             answers: Vec::new(),
             totals_at: None,
+            sent_max: 0,
             taken_at: 0,
             closed: false,
         };
@@ -208,6 +211,7 @@ impl Outlet {
         if packed || state.queue.is_empty() {
             state.taken_at = now;
         } else if now.saturating_sub(state.taken_at) >= STUCK {
+            self.link.end_if_stuck(state.sent_max);
             drop(state);
             let late: u64 = self.give_up(live).iter().map(Parcel::packets).sum();
             live.drops.count_n(DropReason::Stale, late);
@@ -282,6 +286,7 @@ impl State {
         let Some(batch) = self.batch.as_mut().filter(|batch| batch.packets() > 0) else { return waits };
         if let Some(size) = batch.datagram_max() {
             self.path.observe(size, millis());
+            self.sent_max = size;
         }
         let packets = batch.packets();
         match batch.send() {

@@ -268,6 +268,16 @@ impl Link {
         self.carrier.held()
     }
 
+    /// Ends the link if a datagram that the path does not take any more stands before all others in the connection, as far as
+    /// can be seen from outside: it holds some, the path has shrunk below `sent_max`, and nothing leaves. Nothing would leave
+    /// until the link ends by itself, which it does not while anything else passes.
+    pub fn end_if_stuck(&self, sent_max: usize) {
+        if self.held() > 0 && self.datagram_max().is_some_and(|max| max < sent_max) {
+            tracing::info!(peer = %self.peer.short(), "the path has shrunk and the link is stuck; linking anew");
+            self.close(close::STUCK, "stuck");
+        }
+    }
+
     /// Queues all of these datagrams, or none.
     pub(super) fn send(&self, datagrams: &[Bytes], packets: u64, inner_bytes: u64) -> Result<(), Unsent> {
         self.carrier.send(datagrams)?;

@@ -50,6 +50,8 @@ mod close {
     pub(super) const VIOLATION: u32 = 3;
     /// Too many strangers at once.
     pub(super) const BUSY: u32 = 4;
+    /// The connection has stopped taking datagrams.
+    pub(super) const STUCK: u32 = 5;
 }
 
 /// 32 bytes that nobody can guess.
