@@ -80,6 +80,9 @@ struct State {
     totals_at: Option<Instant>,
     /// What the last datagrams were packed for.
     sent_max: usize,
+    /// Bytes of datagrams that the link was given; how many of them had left at the last look, and since when.
+    given: u64,
+    left: (u64, Micros),
     /// When the link last took something while packets waited for it.
     taken_at: Micros,
     /// The link has ended.
@@ -97,6 +100,8 @@ impl Outlet {
             answers: Vec::new(),
             totals_at: None,
             sent_max: 0,
+            given: 0,
+            left: (0, 0),
             taken_at: 0,
             closed: false,
         };
@@ -211,7 +216,6 @@ impl Outlet {
         if packed || state.queue.is_empty() {
             state.taken_at = now;
         } else if now.saturating_sub(state.taken_at) >= STUCK {
-            self.link.end_if_stuck(state.sent_max);
             drop(state);
             let late: u64 = self.give_up(live).iter().map(Parcel::packets).sum();
             live.drops.count_n(DropReason::Stale, late);
@@ -243,9 +247,25 @@ impl State {
             self.batch = Batch::new(link.clone());
         }
         let Some(batch) = &self.batch else { return false };
-        let room = &mut self.room;
-        let allowance = *self.allowance.get_or_insert_with(|| room.look(link.held(), micros()));
-        batch.bytes() < allowance
+        let packed = batch.bytes();
+        let allowance = match self.allowance {
+            Some(allowance) => allowance,
+            None => self.look(link, micros()),
+        };
+        self.allowance = Some(allowance);
+        packed < allowance
+    }
+
+    /// How much the link may be given, now that a burst begins. One from which nothing leaves any more is ended.
+    fn look(&mut self, link: &Link, now: Micros) -> usize {
+        let held = link.held();
+        let left = self.given.saturating_sub(held as u64);
+        if held == 0 || left != self.left.0 {
+            self.left = (left, now);
+        } else if now.saturating_sub(self.left.1) >= STUCK {
+            link.end_if_stuck(self.sent_max);
+        }
+        self.room.look(held, now)
     }
 
     fn wait(&mut self, live: &Live, parcel: Parcel) {
@@ -288,9 +308,12 @@ impl State {
             self.path.observe(size, millis());
             self.sent_max = size;
         }
-        let packets = batch.packets();
+        let (packets, bytes) = (batch.packets(), batch.bytes() as u64);
         match batch.send() {
-            Ok(too_big) => live.drops.count_n(DropReason::TooBig, too_big),
+            Ok(too_big) => {
+                self.given += bytes;
+                live.drops.count_n(DropReason::TooBig, too_big);
+            }
             Err(error) => {
                 live.drops.count_n(unsent(error), packets);
                 batch.clear();
