@@ -8,7 +8,6 @@
 
 mod batch;
 mod carrier;
-mod congestion;
 mod dial;
 mod doorkeeper;
 mod endpoint;
