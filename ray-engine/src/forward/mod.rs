@@ -138,11 +138,13 @@ impl Forwarder {
     fn enter(&self, outlet: &Arc<Outlet>) {
         let (peer, live) = (outlet.link().peer(), &self.live);
         let mut waiting = self.waiting();
+        let before = self.outlet(&peer);
         // Of two links that were dialled at once, the one that has lost may still have spoken.
-        if outlet.link().is_closed() {
+        let is_late = before.as_ref().is_some_and(|before| before.link().since() > outlet.link().since());
+        if outlet.link().is_closed() || is_late {
             return;
         }
-        let before = self.outlet(&peer).map(|before| before.give_up(live)).unwrap_or_default();
+        let before = before.map(|before| before.give_up(live)).unwrap_or_default();
         let waited = waiting.take(&peer, micros(), |late| live.drops.count_n(DropReason::NoLink, late.packets()));
         outlet.take_over(live, before.into_iter().chain(waited));
         self.change(|outlets| {

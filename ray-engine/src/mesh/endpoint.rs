@@ -235,9 +235,13 @@ impl Mesh {
     /// Turns a connection into a link and watches over it.
     fn adopt(&self, connection: Connection) {
         let (on_link, links) = (self.on_link.clone(), self.links.clone());
-        let (link, conversation) = Link::run(connection, self.features, self.events.clone(), move |link| {
-            tracing::info!(peer = %link.peer().short(), "link up");
-            on_link(link.clone());
+        let (link, conversation) = Link::run(connection, self.features, self.events.clone(), {
+            let links = links.clone();
+            move |link| {
+                tracing::info!(peer = %link.peer().short(), "link up");
+                on_link(link.clone());
+                links.retire_before(link);
+            }
         });
         if !links.enter(&link) {
             return;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 use super::{Link, close};
 use crate::ident::PeerId;
@@ -11,14 +11,25 @@ use crate::ident::PeerId;
 /// Two nodes that dial each other at once make two connections within this time; later ones are reconnections. A peer that
 /// restarts sooner than that is linked again after this.
 const SIMULTANEOUS: Duration = Duration::from_secs(1);
+/// How long a link stays open after another has taken its place: what is under way on it arrives, and the peer, which
+/// changes over by itself, has done so.
+const RETIREMENT: Duration = Duration::from_secs(1);
 
 /// The table of links. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Links {
     me: PeerId,
-    table: Arc<ArcSwap<HashMap<PeerId, Arc<Link>>>>,
+    table: Arc<ArcSwap<HashMap<PeerId, Place>>>,
     /// Counts changes, so that tasks can wait for one.
     changes: Arc<watch::Sender<u64>>,
+}
+
+/// A peer's place in the table.
+#[derive(Debug, Clone)]
+struct Place {
+    link: Arc<Link>,
+    /// The link that this one replaces, while packets may still be under way on it.
+    before: Option<Arc<Link>>,
 }
 
 impl Links {
@@ -27,11 +38,11 @@ impl Links {
     }
 
     pub fn get(&self, peer: &PeerId) -> Option<Arc<Link>> {
-        self.table.load().get(peer).cloned()
+        self.table.load().get(peer).map(|place| place.link.clone())
     }
 
     pub fn all(&self) -> Vec<Arc<Link>> {
-        self.table.load().values().cloned().collect()
+        self.table.load().values().map(|place| place.link.clone()).collect()
     }
 
     /// Waits until there is a link to `peer` that packets can take.
@@ -75,41 +86,71 @@ impl Links {
     }
 
     /// Enters a link. When both sides dialled at once, the connection dialled by the smaller id stays, so that both sides
-    /// keep the same one; otherwise the later connection replaces the earlier. Whether `link` stays.
+    /// keep the same one; otherwise the later connection replaces the earlier, which may go on until
+    /// [`Links::retire_before`]. Whether `link` stays.
     pub(super) fn enter(&self, link: &Arc<Link>) -> bool {
-        let mut loser = None;
+        let mut losers = Vec::new();
         self.table.rcu(|table| {
+            losers.clear();
             let mut table = HashMap::clone(table);
-            let incumbent = table.get(&link.peer()).filter(|incumbent| !Arc::ptr_eq(incumbent, link)).cloned();
-            let keep_incumbent = incumbent.as_ref().is_some_and(|incumbent| {
+            let incumbent = table.get(&link.peer()).map(|place| &place.link);
+            let keeps_incumbent = incumbent.is_some_and(|incumbent| {
                 incumbent.since().elapsed() < SIMULTANEOUS
                     && incumbent.dialled() != link.dialled()
                     && self.preferred(incumbent)
             });
-            if keep_incumbent {
-                loser = Some(link.clone());
-            } else {
-                loser = incumbent;
-                table.insert(link.peer(), link.clone());
+            if keeps_incumbent {
+                losers.push(link.clone());
+                return table;
             }
+            let (before, replaced) = match table.remove(&link.peer()) {
+                // One that carries nothing yet must not begin to beside its heir.
+                Some(Place { link: unheard, before }) if !unheard.has_greeted() => (before, Some(unheard)),
+                Some(Place { link, before }) => (Some(link), before),
+                None => (None, None),
+            };
+            losers.extend(replaced);
+            table.insert(link.peer(), Place { link: link.clone(), before });
             table
         });
-        if let Some(loser) = &loser {
-            loser.close(close::DUPLICATE, "duplicate");
-        }
+        losers.iter().for_each(|loser| loser.close(close::DUPLICATE, "duplicate"));
         self.touch();
-        !loser.is_some_and(|loser| Arc::ptr_eq(&loser, link))
+        !losers.iter().any(|loser| Arc::ptr_eq(loser, link))
     }
 
-    /// Takes a link out, unless another one has taken its place.
+    /// Ends the link that `link` replaces, now that the peer has spoken on this one; not at once.
+    pub(super) fn retire_before(&self, link: &Arc<Link>) {
+        let (links, link) = (self.clone(), link.clone());
+        let replaces = |links: &Self| {
+            let table = links.table.load();
+            table.get(&link.peer()).filter(|place| Arc::ptr_eq(&place.link, &link)).and_then(|place| place.before.clone())
+        };
+        let Some(before) = replaces(self) else { return };
+        tokio::spawn(async move {
+            sleep(RETIREMENT).await;
+            before.close(close::DUPLICATE, "replaced");
+            links.leave(&before);
+        });
+    }
+
+    /// Takes a link out. One that had another one's place takes that one with it.
     pub(super) fn leave(&self, link: &Arc<Link>) {
+        let mut orphan = None;
         self.table.rcu(|table| {
+            orphan = None;
             let mut table = HashMap::clone(table);
-            if table.get(&link.peer()).is_some_and(|current| Arc::ptr_eq(current, link)) {
+            let Some(place) = table.get_mut(&link.peer()) else { return table };
+            if Arc::ptr_eq(&place.link, link) {
+                orphan = place.before.take();
                 table.remove(&link.peer());
+            } else {
+                place.before.take_if(|before| Arc::ptr_eq(before, link));
             }
             table
         });
+        if let Some(orphan) = orphan {
+            orphan.close(close::DONE, "done");
+        }
         self.touch();
     }
 

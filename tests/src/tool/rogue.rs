@@ -12,7 +12,7 @@ use iroh::{
 use ray_engine::mesh::wire::{LinkMessage, VERSION};
 use ray_ipc::codec;
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::wrongs::{Kind, Wrong, wrongs};
 use super::{
@@ -23,6 +23,7 @@ use super::{
 const LINK: &[u8] = b"rayfish/link/2";
 const MESSAGE_MAX: usize = 2 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(1);
 /// Datagrams get lost; a few of each kind do not all.
 const COPIES: usize = 5;
 
@@ -63,7 +64,7 @@ async fn break_rules(connection: &Connection, wrongs: Vec<Wrong>) -> Result<Vec<
             break network.handle;
         }
     };
-    let mut sent = Vec::new();
+    let (room, mut sent) = (connection.datagram_send_buffer_space(), Vec::new());
     for wrong in wrongs {
         let datagram = match wrong.kind {
             Kind::Packet => frame(handle, &wrong.bytes),
@@ -76,7 +77,10 @@ async fn break_rules(connection: &Connection, wrongs: Vec<Wrong>) -> Result<Vec<
         }
         sent.push(wrong.reason);
     }
-    // What was sent before the end of the stream has arrived, or is lost, when the victim has seen that end.
+    // The end of the stream may overtake datagrams that wait, but not those that have left.
+    while connection.datagram_send_buffer_space() < room {
+        sleep(POLL).await;
+    }
     tx.finish().map_err(|error| ToolError::new(format!("ending: {error}")))?;
     let _ = tx.stopped().await;
     Ok(sent)
