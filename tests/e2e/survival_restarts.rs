@@ -22,6 +22,9 @@ const ROUNDS_VARIABLE: &str = "RAY_SURVIVAL_ROUNDS";
 const SINK: u16 = 7001;
 const ECHO: u16 = 7002;
 const COUNT: u16 = 7003;
+/// The engine's endpoint opens its sockets anew a quarter of a second after an address appears on the host, be it the
+/// tunnel's own, and what is under way then is lost.
+const SETTLED: Duration = Duration::from_secs(1);
 
 #[test]
 fn connections_outlive_the_restarts_of_both_processes_and_never_leave_the_tunnel() {
@@ -32,6 +35,7 @@ fn connections_outlive_the_restarts_of_both_processes_and_never_leave_the_tunnel
     let v4 = address(lab, "n1", "n2", "v4");
     let at = |port: u16| format!("{v4}:{port}");
     let index = ifindex(lab, "n2");
+    std::thread::sleep(SETTLED);
 
     let captures = ["n1", "n2"].map(|node| tool(lab, node, &["capture", "eth0"]));
     let sink = tool(lab, "n2", &["tcp-sink", &at(SINK)]);

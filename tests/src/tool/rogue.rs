@@ -24,8 +24,9 @@ const LINK: &[u8] = b"rayfish/link/2";
 const MESSAGE_MAX: usize = 2 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(1);
-/// Datagrams get lost; a few of each kind do not all.
-const COPIES: usize = 5;
+/// Datagrams get lost, several at once; of each kind a few at different times do not all.
+const ROUNDS: usize = 5;
+const BETWEEN_ROUNDS: Duration = Duration::from_millis(100);
 
 /// What was sent, by the reason for which it has to be dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,18 +65,21 @@ async fn break_rules(connection: &Connection, wrongs: Vec<Wrong>) -> Result<Vec<
             break network.handle;
         }
     };
-    let (room, mut sent) = (connection.datagram_send_buffer_space(), Vec::new());
-    for wrong in wrongs {
-        let datagram = match wrong.kind {
+    let datagrams: Vec<Vec<u8>> = wrongs
+        .iter()
+        .map(|wrong| match wrong.kind {
             Kind::Packet => frame(handle, &wrong.bytes),
             Kind::NextHandle => frame(handle.wrapping_add(1), &wrong.bytes),
             Kind::NoHandle => frame(handle.wrapping_add(1000), &wrong.bytes),
-            Kind::Datagram => wrong.bytes,
-        };
-        for _ in 0..COPIES {
+            Kind::Datagram => wrong.bytes.clone(),
+        })
+        .collect();
+    let room = connection.datagram_send_buffer_space();
+    for _ in 0..ROUNDS {
+        for datagram in &datagrams {
             send(connection, datagram.clone()).await?;
         }
-        sent.push(wrong.reason);
+        sleep(BETWEEN_ROUNDS).await;
     }
     // The end of the stream may overtake datagrams that wait, but not those that have left.
     while connection.datagram_send_buffer_space() < room {
@@ -83,7 +87,7 @@ async fn break_rules(connection: &Connection, wrongs: Vec<Wrong>) -> Result<Vec<
     }
     tx.finish().map_err(|error| ToolError::new(format!("ending: {error}")))?;
     let _ = tx.stopped().await;
-    Ok(sent)
+    Ok(wrongs.iter().map(|wrong| wrong.reason).collect())
 }
 
 fn frame(handle: u16, packet: &[u8]) -> Vec<u8> {
