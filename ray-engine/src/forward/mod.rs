@@ -6,6 +6,7 @@ mod outlet;
 mod path_mtu;
 mod room;
 mod tunnel;
+mod watch;
 
 use std::{
     collections::HashMap,

@@ -12,7 +12,13 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Forwarder, micros, millis, not_packed, path_mtu::PathMtu, room::Room, unsent};
+use super::{
+    Forwarder, micros, millis, not_packed,
+    path_mtu::PathMtu,
+    room::Room,
+    unsent,
+    watch::{self, Seen, Watch},
+};
 use crate::{
     mesh::{Batch, Link},
     packet::{self, ecn, flow_hash, mss},
@@ -29,6 +35,10 @@ const LOOK_AGAIN_MAX: Duration = Duration::from_millis(64);
 const STUCK: Micros = 1_000_000;
 /// What a super-packet is cut into when it waits, in bytes, so that others get between.
 const PART: usize = 16 * 1024;
+/// A link of which nothing leaves for so long is looked at more closely: many times what a carrier waits between two looks of
+/// its own.
+const UNMOVED: Micros = 250_000;
+const LOOK: Duration = Duration::from_micros(watch::LOOK);
 /// How soon after traffic the peer is told how much was sent, so that it can tell what was lost.
 const TOTALS_AFTER: Duration = Duration::from_secs(1);
 
@@ -78,8 +88,10 @@ struct State {
     answers: Vec<Deliverable<Vec<u8>>>,
     /// When the peer is to be told how much was sent.
     totals_at: Option<Instant>,
-    /// What the last datagrams were packed for.
-    sent_max: usize,
+    /// Over a direct path, while packets are sent.
+    watch: Option<(Watch, Instant)>,
+    /// What the largest of the datagrams that are held was packed for.
+    held_max: usize,
     /// Bytes of datagrams that the link was given; how many of them had left at the last look, and since when.
     given: u64,
     left: (u64, Micros),
@@ -99,7 +111,8 @@ impl Outlet {
             path: PathMtu::default(),
             answers: Vec::new(),
             totals_at: None,
-            sent_max: 0,
+            watch: None,
+            held_max: 0,
             given: 0,
             left: (0, 0),
             taken_at: 0,
@@ -185,9 +198,9 @@ impl Outlet {
         loop {
             let taken_before = self.lock().taken_at;
             let waits = self.drain(forwarder);
-            let (totals_at, taken_at) = {
+            let (totals_at, look_at, taken_at) = {
                 let state = self.lock();
-                (state.totals_at, state.taken_at)
+                (state.totals_at, state.watch.as_ref().map(|(_, at)| *at), state.taken_at)
             };
             pause = if taken_at == taken_before { (2 * pause).min(LOOK_AGAIN_MAX) } else { LOOK_AGAIN };
             tokio::select! {
@@ -198,7 +211,19 @@ impl Outlet {
                     self.lock().totals_at = None;
                     self.link.tell_totals();
                 }
+                () = at(look_at) => self.listen(),
             }
+        }
+    }
+
+    /// Looks whether anything comes over the path that packets are sent on.
+    fn listen(&self) {
+        let mut state = self.lock();
+        let Some(((mut watch, _), heard)) = state.watch.take().zip(self.link.heard_directly()) else { return };
+        match watch.look(heard, state.given, micros()) {
+            Seen::Rest => {}
+            Seen::Unclear => state.watch = Some((watch, Instant::now() + LOOK)),
+            Seen::Silence => self.link.end_silent(),
         }
     }
 
@@ -260,10 +285,14 @@ impl State {
     fn look(&mut self, link: &Link, now: Micros) -> usize {
         let held = link.held();
         let left = self.given.saturating_sub(held as u64);
+        if held == 0 {
+            self.held_max = 0;
+        }
         if held == 0 || left != self.left.0 {
             self.left = (left, now);
-        } else if now.saturating_sub(self.left.1) >= STUCK {
-            link.end_if_stuck(self.sent_max);
+        } else if now.saturating_sub(self.left.1) >= UNMOVED {
+            self.left.1 = now;
+            link.clear_if_stuck(self.held_max);
         }
         self.room.look(held, now)
     }
@@ -306,7 +335,7 @@ impl State {
         let Some(batch) = self.batch.as_mut().filter(|batch| batch.packets() > 0) else { return waits };
         if let Some(size) = batch.datagram_max() {
             self.path.observe(size, millis());
-            self.sent_max = size;
+            self.held_max = self.held_max.max(size);
         }
         let (packets, bytes) = (batch.packets(), batch.bytes() as u64);
         match batch.send() {
@@ -323,7 +352,12 @@ impl State {
         if untold {
             self.totals_at = Some(Instant::now() + TOTALS_AFTER);
         }
-        waits || untold
+        let unwatched = self.watch.is_none();
+        if unwatched {
+            let watch = |heard| (Watch::new(heard, self.given, micros()), Instant::now() + LOOK);
+            self.watch = link.heard_directly().map(watch);
+        }
+        waits || untold || unwatched && self.watch.is_some()
     }
 }
 

@@ -10,9 +10,9 @@ use iroh::endpoint::{Connection, SendDatagramError};
 
 use super::Unsent;
 
-/// What the connection may hold, its bookkeeping included. Far above what [`Carrier::held`] is ever let grow to, because a
-/// full connection would drop its oldest datagrams, uncounted.
-pub(super) const SEND_BUFFER: usize = 8 * 1024 * 1024;
+/// What the connection may hold, its bookkeeping included. Above what [`Carrier::held`] is ever let grow to, because a full
+/// connection drops its oldest datagrams, uncounted.
+pub(super) const SEND_BUFFER: usize = 4 * 1024 * 1024;
 /// Datagrams that came and were not fetched yet. Enough for a burst while the device is written to.
 pub(super) const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
 /// What the connection adds to each datagram that it holds: its handle.
@@ -45,16 +45,30 @@ impl Carrier {
         if bytes + 3 * self.held() > SEND_BUFFER {
             return Err(Unsent::Congested);
         }
-        self.connection.send_many_datagrams(datagrams).map(drop).map_err(|error| match error {
-            SendDatagramError::TooLarge => Unsent::Shrunk,
-            SendDatagramError::UnsupportedByPeer
-            | SendDatagramError::Disabled
-            | SendDatagramError::ConnectionLost(_) => Unsent::Lost,
-        })
+        self.connection.send_many_datagrams(datagrams).map(drop).map_err(unsent)
+    }
+
+    /// Drops the datagrams that have not left. The connection offers no such thing, but whoever adds to a full one drops its
+    /// oldest. What is added here takes room and is empty: two bytes each on the wire, which say nothing.
+    pub(super) fn discard(&self) -> Result<(), Unsent> {
+        const EMPTY: [Bytes; 256] = [const { Bytes::new() }; 256];
+        for _ in 0..=SEND_BUFFER / (BOOKKEEPING * EMPTY.len()) {
+            self.connection.send_many_datagrams(&EMPTY).map_err(unsent)?;
+        }
+        Ok(())
     }
 
     /// Waits for datagrams and moves what is there into `out`; `None` when the carrier is gone.
     pub(super) async fn recv(&self, out: &mut [Bytes]) -> Option<usize> {
         self.connection.read_many_datagrams(out).await.ok()
+    }
+}
+
+fn unsent(error: SendDatagramError) -> Unsent {
+    match error {
+        SendDatagramError::TooLarge => Unsent::Shrunk,
+        SendDatagramError::UnsupportedByPeer | SendDatagramError::Disabled | SendDatagramError::ConnectionLost(_) => {
+            Unsent::Lost
+        }
     }
 }

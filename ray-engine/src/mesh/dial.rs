@@ -17,6 +17,9 @@ use crate::ident::PeerId;
 
 /// One attempt, discovery included.
 const ATTEMPT: Duration = Duration::from_secs(12);
+/// A first attempt after a path has gone silent. The library begins with the addresses that it remembers, and sends to what it
+/// finds meanwhile a second later, or at once in the next attempt.
+const LOOK_UP: Duration = Duration::from_millis(100);
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// A peer that returns also dials us, so this bounds only the case where it cannot.
 const BACKOFF_MAX: Duration = Duration::from_secs(8);
@@ -78,6 +81,9 @@ async fn keep_linked(mesh: Mesh, peer: PeerId, mut hurried: watch::Receiver<u64>
     loop {
         if let Some(link) = mesh.links().get(&peer) {
             mesh.links().gone(&link).await;
+            if link.was_silent() && timeout(LOOK_UP, mesh.dial(peer)).await.is_ok() {
+                continue;
+            }
             if link.has_greeted() {
                 backoff = BACKOFF_MIN;
                 continue;

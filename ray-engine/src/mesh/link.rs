@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    ops::Add,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -38,6 +39,8 @@ const OUTBOX_MAX: usize = 64;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an orderly end waits for the peer to have read everything.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+/// No link ends sooner because its path is silent.
+const SILENT_MIN: Duration = Duration::from_secs(5);
 /// Bytes of one peer's messages that are being read or wait for the service: one message of full size, or several small
 /// ones. Whoever sends more waits alone.
 const CREDIT_BYTES: u32 = 2 * 1024 * 1024;
@@ -59,6 +62,7 @@ pub struct Link {
     rx_handles: ArcSwap<BTreeSet<u16>>,
     /// Wakes those who wait for the first of them.
     addressed: Notify,
+    silent: AtomicBool,
     sent: Count,
     received: Count,
     /// Packets that the peer has sent and that had not come when it said so.
@@ -102,13 +106,27 @@ pub enum LinkPath {
     Unsettled,
 }
 
-/// What a link has carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a link, or one after another, has carried.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LinkTraffic {
     pub sent: Totals,
     pub received: Totals,
     /// Packets of the peer that did not come, as far as it has told how many it sent.
     pub lost: u64,
+}
+
+impl Add for LinkTraffic {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let sum =
+            |one: Totals, two: Totals| Totals { packets: one.packets + two.packets, bytes: one.bytes + two.bytes };
+        Self {
+            sent: sum(self.sent, other.sent),
+            received: sum(self.received, other.received),
+            lost: self.lost + other.lost,
+        }
+    }
 }
 
 /// Why a link did not take datagrams.
@@ -140,6 +158,7 @@ impl Link {
             tx_handles: ArcSwap::default(),
             rx_handles: ArcSwap::default(),
             addressed: Notify::new(),
+            silent: AtomicBool::new(false),
             sent: Count::default(),
             received: Count::default(),
             lost: AtomicU64::new(0),
@@ -268,13 +287,38 @@ impl Link {
         self.carrier.held()
     }
 
-    /// Ends the link if a datagram that the path does not take any more stands before all others in the connection, as far as
-    /// can be seen from outside: it holds some, the path has shrunk below `sent_max`, and nothing leaves. Nothing would leave
-    /// until the link ends by itself, which it does not while anything else passes.
-    pub fn end_if_stuck(&self, sent_max: usize) {
-        if self.held() > 0 && self.datagram_max().is_some_and(|max| max < sent_max) {
-            tracing::info!(peer = %self.peer.short(), "the path has shrunk and the link is stuck; linking anew");
-            self.close(close::STUCK, "stuck");
+    /// Drops what is held if a datagram that the path does not take any more stands before all others, as far as can be seen
+    /// from outside: nothing leaves, and `largest` of those held is larger than the path takes. Nothing would leave until the
+    /// link ends, which it does not while anything else passes.
+    pub fn clear_if_stuck(&self, largest: usize) {
+        if self.datagram_max().is_some_and(|max| max < largest) {
+            tracing::debug!(peer = %self.peer.short(), held = self.held(), "the path has shrunk below what it was given");
+            if let Err(unsent) = self.carrier.discard() {
+                tracing::debug!(peer = %self.peer.short(), ?unsent, "dropping what is held");
+            }
+        }
+    }
+
+    /// Datagrams that came over direct paths so far, if such a path carries data now.
+    pub fn heard_directly(&self) -> Option<u64> {
+        let paths = self.connection.paths();
+        let is_direct = paths.iter().any(|path| path.is_selected() && path.is_ip());
+        is_direct.then(|| paths.iter().filter(|path| path.is_ip()).map(|path| path.stats().udp_rx.datagrams).sum())
+    }
+
+    /// Whether it was ended for its silence.
+    pub(super) fn was_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
+    }
+
+    /// Ends the link, so that another is made: its direct path is silent. The library sends to all addresses of a peer that
+    /// it knows, relays among them, once no connection to that peer is left, and to the path that it has chosen before. A
+    /// young link stays: what is silent on one path only may be so for another reason.
+    pub fn end_silent(&self) {
+        if self.since.elapsed() >= SILENT_MIN {
+            tracing::info!(peer = %self.peer.short(), "nothing comes over the direct path; linking anew");
+            self.silent.store(true, Ordering::Relaxed);
+            self.close(close::SILENT, "silent");
         }
     }
 

@@ -1,11 +1,15 @@
 //! The links that are up, one per peer, for the data path to look up without a lock.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::ArcSwap;
 use tokio::{sync::watch, time::sleep};
 
-use super::{Link, close};
+use super::{Link, LinkTraffic, close};
 use crate::ident::PeerId;
 
 /// Two nodes that dial each other at once make two connections within this time; later ones are reconnections. A peer that
@@ -14,6 +18,8 @@ const SIMULTANEOUS: Duration = Duration::from_secs(1);
 /// How long a link stays open after another has taken its place: what is under way on it arrives, and the peer, which
 /// changes over by itself, has done so.
 const RETIREMENT: Duration = Duration::from_secs(1);
+/// Between the last word on such a link, which is how much was sent on it, and its end.
+const LAST_WORD: Duration = Duration::from_millis(200);
 
 /// The table of links. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -24,12 +30,40 @@ pub struct Links {
     changes: Arc<watch::Sender<u64>>,
 }
 
-/// A peer's place in the table.
+/// A peer's place in the table: one link after another, without a gap.
 #[derive(Debug, Clone)]
 struct Place {
     link: Arc<Link>,
     /// The link that this one replaces, while packets may still be under way on it.
     before: Option<Arc<Link>>,
+    /// When the first of them began, and what those have carried that have ended.
+    since: Instant,
+    past: LinkTraffic,
+}
+
+/// What is known of a peer that is linked.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    /// The link that carries packets.
+    pub link: Arc<Link>,
+    /// Since when there has been one without a gap, and what they have carried.
+    pub since: Instant,
+    pub traffic: LinkTraffic,
+}
+
+impl Place {
+    fn of(link: &Arc<Link>) -> Self {
+        Self { link: link.clone(), before: None, since: link.since(), past: LinkTraffic::default() }
+    }
+
+    /// The place with `heir` in it, and the link that has no part in it any more.
+    fn succeeded_by(self, heir: &Arc<Link>) -> (Self, Option<Arc<Link>>) {
+        let Self { link, before, since, past } = self;
+        // One that carries nothing yet must not begin to beside its heir.
+        let (before, loser) = if link.has_greeted() { (Some(link), before) } else { (before, Some(link)) };
+        let past = loser.iter().fold(past, |sum, loser| sum + loser.traffic());
+        (Self { link: heir.clone(), before, since, past }, loser)
+    }
 }
 
 impl Links {
@@ -39,6 +73,15 @@ impl Links {
 
     pub fn get(&self, peer: &PeerId) -> Option<Arc<Link>> {
         self.table.load().get(peer).map(|place| place.link.clone())
+    }
+
+    /// The peer as it is seen now; `None` while it has not spoken.
+    pub fn contact(&self, peer: &PeerId) -> Option<Contact> {
+        let table = self.table.load();
+        let Place { link, before, since, past } = table.get(peer)?;
+        let carrying = [Some(link), before.as_ref()].into_iter().flatten().find(|link| link.has_greeted())?;
+        let traffic = before.iter().fold(*past + link.traffic(), |sum, before| sum + before.traffic());
+        Some(Contact { link: carrying.clone(), since: *since, traffic })
     }
 
     pub fn all(&self) -> Vec<Arc<Link>> {
@@ -103,14 +146,12 @@ impl Links {
                 losers.push(link.clone());
                 return table;
             }
-            let (before, replaced) = match table.remove(&link.peer()) {
-                // One that carries nothing yet must not begin to beside its heir.
-                Some(Place { link: unheard, before }) if !unheard.has_greeted() => (before, Some(unheard)),
-                Some(Place { link, before }) => (Some(link), before),
-                None => (None, None),
+            let (place, loser) = match table.remove(&link.peer()) {
+                Some(place) => place.succeeded_by(link),
+                None => (Place::of(link), None),
             };
-            losers.extend(replaced);
-            table.insert(link.peer(), Place { link: link.clone(), before });
+            losers.extend(loser);
+            table.insert(link.peer(), place);
             table
         });
         losers.iter().for_each(|loser| loser.close(close::DUPLICATE, "duplicate"));
@@ -123,11 +164,16 @@ impl Links {
         let (links, link) = (self.clone(), link.clone());
         let replaces = |links: &Self| {
             let table = links.table.load();
-            table.get(&link.peer()).filter(|place| Arc::ptr_eq(&place.link, &link)).and_then(|place| place.before.clone())
+            table
+                .get(&link.peer())
+                .filter(|place| Arc::ptr_eq(&place.link, &link))
+                .and_then(|place| place.before.clone())
         };
         let Some(before) = replaces(self) else { return };
         tokio::spawn(async move {
             sleep(RETIREMENT).await;
+            before.tell_totals();
+            sleep(LAST_WORD).await;
             before.close(close::DUPLICATE, "replaced");
             links.leave(&before);
         });
@@ -143,8 +189,8 @@ impl Links {
             if Arc::ptr_eq(&place.link, link) {
                 orphan = place.before.take();
                 table.remove(&link.peer());
-            } else {
-                place.before.take_if(|before| Arc::ptr_eq(before, link));
+            } else if let Some(before) = place.before.take_if(|before| Arc::ptr_eq(before, link)) {
+                place.past = place.past + before.traffic();
             }
             table
         });

@@ -28,7 +28,7 @@ pub use self::{
     error::MeshError,
     event::{By, Credit, Door, Entering, JoinRefusal, MeshEvent, Seating, Ticket},
     link::{Link, LinkPath, LinkTraffic, Unsent},
-    links::Links,
+    links::{Contact, Links},
 };
 
 /// Application protocols. A number is raised when the bytes change meaning.
@@ -49,8 +49,8 @@ mod close {
     pub(super) const VIOLATION: u32 = 3;
     /// Too many strangers at once.
     pub(super) const BUSY: u32 = 4;
-    /// The connection has stopped taking datagrams.
-    pub(super) const STUCK: u32 = 5;
+    /// Nothing comes over the path.
+    pub(super) const SILENT: u32 = 5;
 }
 
 /// 32 bytes that nobody can guess.

@@ -14,7 +14,7 @@ use crate::{
     host::TunnelState,
     ident::PeerId,
     ledger::Member,
-    mesh::{Link, LinkPath},
+    mesh::{Contact, LinkPath},
 };
 
 /// A first dial takes so long at the most before the peer counts as offline.
@@ -111,8 +111,8 @@ impl Core {
         if member.peer == self.me {
             return MemberState::Me;
         }
-        if let Some(link) = self.mesh.links().get(&member.peer).filter(|link| link.has_greeted()) {
-            return online(&link);
+        if let Some(contact) = self.mesh.links().contact(&member.peer) {
+            return online(&contact);
         }
         let last_seen = self.last_seen.get(&member.peer).map(Instant::elapsed);
         let since = self.wanted_since.get(&member.peer).map(Instant::elapsed);
@@ -148,12 +148,12 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn online(link: &Link) -> MemberState {
-    let ((path, rtt), traffic) = (link.path(), link.traffic());
+fn online(contact: &Contact) -> MemberState {
+    let ((path, rtt), traffic) = (contact.link.path(), contact.traffic);
     MemberState::Online {
         path: path_state(path),
         rtt_us: micros(rtt),
-        since_s: link.since().elapsed().as_secs(),
+        since_s: contact.since.elapsed().as_secs(),
         tx_bytes: traffic.sent.bytes,
         rx_bytes: traffic.received.bytes,
         tx_packets: traffic.sent.packets,
