@@ -33,7 +33,8 @@ pub(crate) fn run(bench: &mut Bench) -> Option<()> {
             push(&mut queue, now);
             queue.pop(now, |_| {}).map(|popped| (popped.item.0, popped.signal))
         });
-        (lost == 0 && queue.len() == usize::try_from(STANDING).ok()?).then_some(())?;
+        let standing = std::iter::from_fn(|| queue.pop(now, |_| {})).count();
+        (lost == 0 && standing == usize::try_from(STANDING).ok()?).then_some(())?;
     }
     Some(())
 }

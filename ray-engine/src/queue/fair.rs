@@ -38,9 +38,6 @@ pub struct FairQueue<T> {
 pub struct Popped<T> {
     pub item: T,
     pub signal: Signal,
-    flow: u64,
-    charged: i64,
-    since: Micros,
 }
 
 struct State<T> {
@@ -79,25 +76,10 @@ enum Fate {
     Stale,
 }
 
-#[derive(Clone, Copy)]
-enum End {
-    Front,
-    Back,
-}
-
 impl<T: Weigh> FairQueue<T> {
     /// A queue that shares `pool` with those of other links.
     pub fn new(limits: Limits, pool: Arc<Pool>) -> Self {
         Self { limits, pool, bytes: 0, len: 0, state: None }
-    }
-
-    /// Bytes of the packets that wait.
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub fn len(&self) -> usize {
-        self.len
     }
 
     pub fn is_empty(&self) -> bool {
@@ -106,9 +88,23 @@ impl<T: Weigh> FairQueue<T> {
 
     /// Puts an item behind its flow's. `lost` gets what does not fit into the queue or the pool: the oldest of the flow
     /// that holds the most, or the item itself where it is larger than the whole queue.
-    pub fn push(&mut self, flow: u64, item: T, now: Micros, lost: impl FnMut(T)) {
+    pub fn push(&mut self, flow: u64, item: T, now: Micros, mut lost: impl FnMut(T)) {
         let bytes = item.bytes();
-        self.insert(Entry { item, flow, bytes, since: now }, End::Back, 0, lost);
+        if bytes.saturating_add(ITEM_OVERHEAD) > self.limits.bytes {
+            return lost(item);
+        }
+        let state = self.state.get_or_insert_with(|| Box::new(State::new()));
+        self.len += 1;
+        self.bytes += bytes;
+        self.pool.take(bytes + ITEM_OVERHEAD);
+        state.push(flow, Entry { item, bytes, since: now });
+        while self.memory() > self.limits.bytes || self.pool.is_short_for(self.memory()) {
+            let Some(state) = self.state.as_mut() else { return };
+            let fattest = state.fattest();
+            let Some(entry) = state.take(fattest) else { return };
+            self.forget(entry.bytes);
+            lost(entry.item);
+        }
     }
 
     /// The next item to leave. `lost` gets those before it that have waited too long to be worth sending.
@@ -121,46 +117,17 @@ impl<T: Weigh> FairQueue<T> {
         loop {
             let (entry, fate) = self.state.as_mut()?.pop(now, &self.limits)?;
             self.forget(entry.bytes);
-            let Entry { item, flow, bytes, since } = entry;
             match fate {
-                Fate::Stale => lost(item),
-                Fate::Leaves(signal) => return Some(Popped { item, signal, flow, charged: charge(bytes), since }),
+                Fate::Stale => lost(entry.item),
+                Fate::Leaves(signal) => return Some(Popped { item: entry.item, signal }),
             }
         }
-    }
-
-    /// Puts what is left of a popped item back where it was, when a link had room for a part of it only: before the
-    /// rest of its flow, with the time that it has waited already, and without the charge for what was not sent.
-    /// Between the two parts another flow may have its turn, so a super-packet on a slow link delays nobody for its
-    /// whole length.
-    pub fn put_back(&mut self, popped: Popped<T>, lost: impl FnMut(T)) {
-        let Popped { item, flow, charged, since, .. } = popped;
-        let bytes = item.bytes();
-        self.insert(Entry { item, flow, bytes, since }, End::Front, charge(bytes).min(charged), lost);
     }
 
     /// Gives the memory of an empty queue back; for a link that has fallen idle.
     pub fn release(&mut self) {
         if self.len == 0 {
             self.state = None;
-        }
-    }
-
-    fn insert(&mut self, entry: Entry<T>, end: End, refund: i64, mut lost: impl FnMut(T)) {
-        if entry.bytes.saturating_add(ITEM_OVERHEAD) > self.limits.bytes {
-            return lost(entry.item);
-        }
-        let state = self.state.get_or_insert_with(|| Box::new(State::new()));
-        self.len += 1;
-        self.bytes += entry.bytes;
-        self.pool.take(entry.bytes + ITEM_OVERHEAD);
-        state.insert(entry, end, refund);
-        while self.memory() > self.limits.bytes || self.pool.is_short_for(self.memory()) {
-            let Some(state) = self.state.as_mut() else { return };
-            let fattest = state.fattest();
-            let Some(entry) = state.take(fattest) else { return };
-            self.forget(entry.bytes);
-            lost(entry.item);
         }
     }
 
@@ -197,30 +164,21 @@ impl<T> State<T> {
         }
     }
 
-    fn insert(&mut self, entry: Entry<T>, end: End, refund: i64) {
-        let at = self.bucket_of(entry.flow);
+    fn push(&mut self, flow: u64, entry: Entry<T>) {
+        let at = self.bucket_of(flow);
         let bucket = &mut self.flows[at];
         bucket.bytes += entry.bytes;
         bucket.items += 1;
-        bucket.deficit = (bucket.deficit + refund).min(QUANTUM);
-        match end {
-            End::Back => self.items.push_back(at, entry),
-            End::Front => self.items.push_front(at, entry),
-        }
+        self.items.push_back(at, entry);
         let was_empty = !self.filled.contains(at);
         self.filled.insert(at);
         if !self.listed.contains(at) {
             self.listed.insert(at);
             bucket.deficit = QUANTUM;
-            match end {
-                End::Back => self.fresh.push_back(at),
-                // It has had its turn as a fresh one.
-                End::Front => self.standing.push_back(at),
-            }
+            self.fresh.push_back(at);
         } else if was_empty
             && bucket.deficit > 0
             && let Some(place) = self.standing.iter().position(|other| *other == at)
-            && let End::Back = end
         {
             // It has emptied before its turn was used up, and goes on with what is left of it.
             self.standing.remove(place);

@@ -9,7 +9,6 @@ use super::Micros;
 #[derive(Debug)]
 pub(super) struct Entry<T> {
     pub(super) item: T,
-    pub(super) flow: u64,
     /// As weighed when it came.
     pub(super) bytes: usize,
     pub(super) since: Micros,
@@ -42,7 +41,7 @@ impl<T> Lists<T> {
     }
 
     pub(super) fn push_back(&mut self, list: usize, entry: Entry<T>) {
-        let at = self.place(entry, None);
+        let at = self.place(entry);
         self.ends[list] = match self.ends[list] {
             None => Some(Ends { first: at, last: at }),
             Some(ends) => {
@@ -50,12 +49,6 @@ impl<T> Lists<T> {
                 Some(Ends { last: at, ..ends })
             }
         };
-    }
-
-    pub(super) fn push_front(&mut self, list: usize, entry: Entry<T>) {
-        let ends = self.ends[list];
-        let at = self.place(entry, ends.map(|ends| ends.first));
-        self.ends[list] = Some(Ends { first: at, last: ends.map_or(at, |ends| ends.last) });
     }
 
     pub(super) fn front(&self, list: usize) -> Option<&Entry<T>> {
@@ -77,8 +70,8 @@ impl<T> Lists<T> {
         self.nodes.capacity()
     }
 
-    fn place(&mut self, entry: Entry<T>, next: Option<usize>) -> usize {
-        let node = Node { entry: Some(entry), next };
+    fn place(&mut self, entry: Entry<T>) -> usize {
+        let node = Node { entry: Some(entry), next: None };
         match self.free {
             Some(at) => {
                 self.free = self.nodes[at].next;
@@ -108,11 +101,7 @@ mod tests {
         for number in 0..20_000 {
             let list = random.below(5);
             match random.below(20) {
-                0 => {
-                    lists.push_front(list, entry(number));
-                    model[list].push_front(number);
-                }
-                1..=9 => {
+                0..=9 => {
                     lists.push_back(list, entry(number));
                     model[list].push_back(number);
                 }
@@ -141,6 +130,6 @@ mod tests {
     }
 
     fn entry(item: u32) -> Entry<u32> {
-        Entry { item, flow: 0, bytes: 1, since: 0 }
+        Entry { item, bytes: 1, since: 0 }
     }
 }

@@ -15,7 +15,7 @@ pub struct Pool {
 
 impl Pool {
     /// Memory that waits in all queues: packets, and [`super::ITEM_OVERHEAD`] for each.
-    pub fn used(&self) -> usize {
+    pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 

@@ -37,7 +37,7 @@ impl<T: Weigh> Waiting<T> {
             return lost(item);
         }
         let held = self.peers.entry(peer).or_insert_with(|| Held { items: VecDeque::new(), memory: 0 });
-        held.items.push_back(Entry { item, flow: 0, bytes, since: now });
+        held.items.push_back(Entry { item, bytes, since: now });
         held.memory += cost;
         self.memory += cost;
         while self.peers.get(&peer).is_some_and(|held| held.memory > WAITING_PEER_BYTES) {
@@ -75,15 +75,6 @@ impl<T: Weigh> Waiting<T> {
         if self.peers.is_empty() {
             self.peers.shrink_to_fit();
         }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.peers.is_empty()
-    }
-
-    /// Memory of all that waits: packets, and [`ITEM_OVERHEAD`] for each.
-    pub fn memory(&self) -> usize {
-        self.memory
     }
 
     fn lose_oldest(&mut self, peer: PeerId, lost: &mut impl FnMut(T)) {
@@ -144,7 +135,7 @@ mod tests {
         assert_eq!(first, (0..10).collect::<Vec<_>>());
         assert_eq!(waiting.take(&peer(1), 1, never).len(), 0);
         assert_eq!(waiting.take(&peer(2), 1, never).len(), 10);
-        assert_eq!((waiting.is_empty(), waiting.memory()), (true, 0));
+        assert_eq!((waiting.peers.is_empty(), waiting.memory), (true, 0));
     }
 
     #[test]
@@ -168,11 +159,11 @@ mod tests {
         for bytes in [WAITING_PEER_BYTES - ITEM_OVERHEAD + 1, WAITING_PEER_BYTES, usize::MAX] {
             let mut lost = Vec::new();
             waiting.hold(peer(1), Item(0, bytes), 0, |item| lost.push(item));
-            assert_eq!((lost.len(), waiting.memory()), (1, 0));
-            assert!(waiting.is_empty());
+            assert_eq!((lost.len(), waiting.memory), (1, 0));
+            assert!(waiting.peers.is_empty());
         }
         waiting.hold(peer(1), Item(0, WAITING_PEER_BYTES - ITEM_OVERHEAD), 0, never);
-        assert_eq!(waiting.memory(), WAITING_PEER_BYTES);
+        assert_eq!(waiting.memory, WAITING_PEER_BYTES);
     }
 
     #[test]
@@ -184,13 +175,13 @@ mod tests {
                 waiting.hold(peer(fat), Item(number, 0), 0, |item| lost.push(item));
             }
         }
-        assert_eq!(waiting.memory(), WAITING_BYTES);
+        assert_eq!(waiting.memory, WAITING_BYTES);
         lost.clear();
         for _ in 0..10 {
             waiting.hold(peer(99), Item(7777, 84), 0, |item| lost.push(item));
         }
         assert!(!lost.is_empty() && lost.iter().all(|item| item.0 != 7777), "{lost:?}");
-        assert!(waiting.memory() <= WAITING_BYTES);
+        assert!(waiting.memory <= WAITING_BYTES);
         assert_eq!(waiting.take(&peer(99), 0, never).len(), 10);
     }
 
@@ -225,7 +216,7 @@ mod tests {
         let taken: Vec<u32> =
             waiting.take(&peer(1), 5_500_000, |item| late.push(item.0)).iter().map(|item| item.0).collect();
         assert_eq!((late, taken), (vec![1, 2], vec![3, 4]));
-        assert_eq!((waiting.is_empty(), waiting.memory()), (true, 0));
+        assert_eq!((waiting.peers.is_empty(), waiting.memory), (true, 0));
     }
 
     #[test]
@@ -239,11 +230,11 @@ mod tests {
             match random.below(60) {
                 0 => waiting.expire(now, |_| lost += 1),
                 1..10 => {
-                    let before = waiting.memory();
+                    let before = waiting.memory;
                     let items: Vec<Item> = waiting.take(&whose, now, |_| lost += 1);
                     assert!(items.is_sorted_by_key(|item| item.0), "in order");
                     taken += items.len();
-                    assert!(waiting.memory() <= before);
+                    assert!(waiting.memory <= before);
                 }
                 _ => {
                     let bytes = if random.below(4) == 0 { random.below(70_000) } else { random.below(1500) };
@@ -255,8 +246,8 @@ mod tests {
             assert_eq!(given, count + taken + lost);
             let weigh = |held: &Held<Item>| held.items.iter().map(|entry| entry.item.1 + ITEM_OVERHEAD).sum::<usize>();
             assert!(waiting.peers.values().all(|held| held.memory == weigh(held) && held.memory <= WAITING_PEER_BYTES));
-            assert_eq!(waiting.memory(), waiting.peers.values().map(weigh).sum::<usize>());
-            assert!(waiting.memory() <= WAITING_BYTES && waiting.peers.len() <= WAITING_PEERS);
+            assert_eq!(waiting.memory, waiting.peers.values().map(weigh).sum::<usize>());
+            assert!(waiting.memory <= WAITING_BYTES && waiting.peers.len() <= WAITING_PEERS);
         }
         assert!(taken > 500 && lost > 500, "{taken} {lost}");
     }
