@@ -6,30 +6,10 @@
 //! first needs the outer header, which iroh does not show; its congestion control answers those marks, so that the
 //! queue before the link grows and marks the inner packets itself, here.
 
-use super::Parsed;
-
+/// The two low bits of the IPv4 TOS or IPv6 traffic class. Zero says that the sender would not understand a mark.
 const MASK: u8 = 0b11;
 /// Congestion experienced.
 const CE: u8 = 0b11;
-
-/// What the two low bits of the IPv4 TOS or IPv6 traffic class say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codepoint {
-    /// The sender would not understand a mark: it has to lose the packet.
-    NotCapable,
-    Capable1,
-    Capable0,
-    Congested,
-}
-
-pub fn codepoint(parsed: &Parsed<'_>) -> Codepoint {
-    match traffic_class(parsed.bytes()).unwrap_or_default() & MASK {
-        0b00 => Codepoint::NotCapable,
-        0b01 => Codepoint::Capable1,
-        0b10 => Codepoint::Capable0,
-        _ => Codepoint::Congested,
-    }
-}
 
 /// Marks an IP packet "congestion experienced", and says whether it now carries that mark: not where the sender is
 /// incapable of it, which leaves the packet as it was. Of a super-packet this marks every segment.
@@ -131,20 +111,6 @@ mod tests {
             }
             assert_eq!(mark(&mut packet), class & 3 != 0);
             assert_eq!(packet, wanted, "class {class}");
-        }
-    }
-
-    #[test]
-    fn reads_the_codepoint_of_both_families() {
-        let names = [Codepoint::NotCapable, Codepoint::Capable1, Codepoint::Capable0, Codepoint::Congested];
-        for (bits, name) in (0u8..).zip(names) {
-            let mut v4 = tcp_segment(("100.64.0.1", 1), ("100.64.0.2", 2), ACK, 1, 1, &[]);
-            v4[1] = 0xb8 | bits;
-            mend(&mut v4);
-            assert_eq!(codepoint(&parse(&v4).unwrap()), name);
-            let mut v6 = tcp_segment(("fd00::1", 1), ("fd00::2", 2), ACK, 1, 1, &[]);
-            v6[0..2].copy_from_slice(&[0x6b, 0x80 | bits << 4]);
-            assert_eq!(codepoint(&parse(&v6).unwrap()), name);
         }
     }
 

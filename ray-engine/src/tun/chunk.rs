@@ -38,11 +38,6 @@ impl<'a> Chunk<'a> {
         self.packet
     }
 
-    /// Whether it stands for more than one packet.
-    pub fn is_super(&self) -> bool {
-        is_super(self.undone)
-    }
-
     /// Hands each packet to `f`, in order. Takes the chunk, since it is split in place. With `leave`, what the kernel left
     /// to the device is left on: those TCP and UDP packets come with a checksum field of zero, and no payload is summed.
     /// Without, every packet comes whole.
@@ -109,10 +104,6 @@ fn count(undone: Result<Undone, Malformed>, packet: &[u8]) -> u64 {
         Ok(Undone::Split { protocol, size }) => split::count(packet, protocol, size).unwrap_or(1),
         Ok(Undone::Nothing | Undone::Checksum { .. }) | Err(_) => 1,
     }
-}
-
-fn is_super(undone: Result<Undone, Malformed>) -> bool {
-    matches!(undone, Ok(Undone::Split { .. }))
 }
 
 fn packets(

@@ -20,7 +20,7 @@ mod unpacker;
 pub use self::{
     control::{Totals, control_totals},
     packer::Packer,
-    reassembly::{HELD_MAX, OPEN_MAX},
+    reassembly::HELD_MAX,
     unpacker::{BadFrame, Unpacked, Unpacker},
 };
 

@@ -9,7 +9,7 @@ use super::{BadFrame, PACKET_MAX, PARTS_MAX};
 use crate::firewall::Millis;
 
 /// Incomplete packets of a peer, oldest out. Parts travel together, so few are open at a time.
-pub const OPEN_MAX: usize = 32;
+pub(super) const OPEN_MAX: usize = 32;
 /// Bytes of memory of a peer's incomplete packets.
 pub const HELD_MAX: usize = 64 * 1024;
 /// Parts leave their host in one burst; what has not come after this long was lost.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::super::{BadFrame, HELD_MAX, OPEN_MAX, PACKET_MAX, Packer, Unpacked, Unpacker};
+use super::super::{BadFrame, HELD_MAX, PACKET_MAX, Packer, Unpacked, Unpacker, reassembly::OPEN_MAX};
 use crate::{firewall::Millis, packet::Checksum};
 
 #[test]
