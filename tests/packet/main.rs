@@ -193,7 +193,9 @@ fn a_probe_finds_what_the_kernel_takes_and_no_packet_reaches_the_host() {
         assert_eq!(write([1, 1, 40, 0, 0, 0, 20, 0, 16, 0]), Err(Errno::EINVAL), "a segment size of zero");
         let queue = Queue::adopt(fd, true, MTU).unwrap();
         let all = Allowed { split_tcp: true, split_udp: true, checksum: true, mtu: MTU };
-        assert_eq!((queue.offload(), queue.allowed()), (Offload::TcpAndUdp, all), "this kernel knows all of it");
+        let offload = queue.offload();
+        let (_, writer) = queue.into_split();
+        assert_eq!((offload, writer.allowed()), (Offload::TcpAndUdp, all), "this kernel knows all of it");
         assert_eq!(received(), 0);
     });
 }
@@ -204,8 +206,8 @@ fn a_device_that_is_up_is_not_tried() {
         let fd = open_tun(VNET);
         device::configure("100.64.0.1", "200::1", MTU);
         let before = dropped();
-        let queue = Queue::adopt(fd, true, MTU).unwrap();
-        assert!(queue.allowed().split_tcp && queue.allowed().split_udp);
+        let (_, writer) = Queue::adopt(fd, true, MTU).unwrap().into_split();
+        assert!(writer.allowed().split_tcp && writer.allowed().split_udp);
         assert_eq!((received(), dropped()), (0, before));
     });
 }

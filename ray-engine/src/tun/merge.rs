@@ -51,6 +51,10 @@ pub struct Allowed {
     pub mtu: u16,
 }
 
+impl Allowed {
+    pub(super) const NOTHING: Self = Self { split_tcp: false, split_udp: false, checksum: false, mtu: 0 };
+}
+
 /// What a write asks the kernel to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
@@ -65,7 +69,6 @@ pub enum Ask {
 pub struct Unit {
     packets: usize,
     ask: Ask,
-    outsized: bool,
     /// The `virtio_net` header and what else is of our making: the headers of a run, or a sum.
     own: [u8; OWN_MAX],
     own_len: usize,
@@ -102,21 +105,14 @@ impl Unit {
             TCP => allowed.split_tcp,
             _ => allowed.split_udp,
         });
-        let outsized = head.is_some() && first.bytes.len() > usize::from(allowed.mtu);
-        let merged = head.filter(|_| !outsized).and_then(|head| Run::of(first, head, packets)).map(|run| run.unit());
-        Some(merged.unwrap_or_else(|| Self::alone(&first, allowed.checksum)).map(|unit| Self { outsized, ..unit }))
+        let head = head.filter(|_| first.bytes.len() <= usize::from(allowed.mtu));
+        let merged = head.and_then(|head| Run::of(first, head, packets)).map(|run| run.unit());
+        Some(merged.unwrap_or_else(|| Self::alone(&first, allowed.checksum)))
     }
 
     /// One packet as it is. A sum that was left is asked of the kernel where `ask` is set, or else made here.
     pub fn alone(packet: &Packet<'_>, ask: bool) -> Result<Self, Malformed> {
-        let mut unit = Self {
-            packets: 1,
-            ask: Ask::Nothing,
-            outsized: false,
-            own: [0; OWN_MAX],
-            own_len: vnet::LEN,
-            cut: Cut::Whole,
-        };
+        let mut unit = Self { packets: 1, ask: Ask::Nothing, own: [0; OWN_MAX], own_len: vnet::LEN, cut: Cut::Whole };
         if packet.checksum == Checksum::Left {
             let (at, offset) = place_of_sum(&packet.layout)?;
             let message = packet.bytes.get(at..).ok_or(Malformed::Offload)?;
@@ -145,11 +141,6 @@ impl Unit {
 
     pub fn ask(&self) -> Ask {
         self.ask
-    }
-
-    /// Whether it is a segment that might have been merged but for its length, which exceeds the device's MTU.
-    pub fn is_outsized(&self) -> bool {
-        self.outsized
     }
 
     /// What to write. `packets` are those that the unit was made of.
@@ -258,7 +249,7 @@ impl<'a> Run<'a> {
         };
         put(headers, at + offset_of_sum(head.protocol()), sum)?;
         let own_len = vnet::LEN + header_len;
-        Ok(Unit { packets: self.packets, ask, outsized: false, own, own_len, cut: Cut::Behind(header_len) })
+        Ok(Unit { packets: self.packets, ask, own, own_len, cut: Cut::Behind(header_len) })
     }
 }
 

@@ -30,8 +30,6 @@ pub struct Counts {
     pub refused: u64,
     /// Writes; fewer than packets where merging works.
     pub writes: u64,
-    /// Segments that were written alone because they exceed the device's MTU.
-    pub outsized: u64,
     /// Writes that the kernel refused, and whose packets it took when it was asked for less.
     pub undone: u64,
 }
@@ -61,7 +59,6 @@ impl Merger {
         while let Some(unit) = Unit::next(packets.clone(), &self.allowed) {
             let count = match unit {
                 Ok(unit) => {
-                    self.counts.outsized += u64::from(unit.is_outsized());
                     taken += self.send(&unit, packets.clone(), put)?;
                     unit.packets()
                 }

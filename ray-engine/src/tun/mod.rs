@@ -65,11 +65,6 @@ impl Queue {
         self.offload
     }
 
-    /// What writes may ask of the kernel, as far as is known before the first.
-    pub fn allowed(&self) -> Allowed {
-        self.allowed
-    }
-
     /// What keeps the queue open, for handing it back.
     pub fn handle(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.fd)
@@ -77,6 +72,6 @@ impl Queue {
 
     /// One half for each packet loop.
     pub fn into_split(self) -> (Reader, Writer) {
-        (Reader::new(Arc::clone(&self.fd), self.allowed), Writer::new(self.fd, self.allowed))
+        (Reader::new(Arc::clone(&self.fd)), Writer::new(self.fd, self.allowed))
     }
 }

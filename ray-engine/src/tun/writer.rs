@@ -6,7 +6,7 @@ use std::{io, os::fd::OwnedFd, sync::Arc};
 use nix::{errno::Errno, sys::uio::writev};
 
 use super::{
-    merge::{Allowed, Ask, Packet},
+    merge::{Allowed, Packet},
     merger::{Counts, Merger},
 };
 use crate::plane::Deliverable;
@@ -32,7 +32,7 @@ impl Writer {
             checksum: deliverable.checksum(),
         });
         let fd = &self.fd;
-        self.merger.write(packets, &mut |parts| {
+        let taken = self.merger.write(packets, &mut |parts| {
             loop {
                 match writev(fd, parts) {
                     Ok(_) => return Ok(()),
@@ -40,15 +40,19 @@ impl Writer {
                     Err(errno) => return Err(errno),
                 }
             }
-        })
+        });
+        if let Some(ask) = self.merger.given_up() {
+            tracing::warn!(?ask, "the kernel refuses such writes again and again, so it is spared them");
+        }
+        taken
     }
 
     pub fn counts(&self) -> Counts {
         self.merger.counts()
     }
 
-    /// What the kernel refused so often that it is no longer asked for, each kind once: worth a line in the log.
-    pub fn given_up(&mut self) -> Option<Ask> {
-        self.merger.given_up()
+    /// What is asked of the kernel: less than at first where it has refused that again and again.
+    pub fn allowed(&self) -> Allowed {
+        self.merger.allowed()
     }
 }
