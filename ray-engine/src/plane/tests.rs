@@ -244,6 +244,70 @@ fn refuses_a_network_that_the_peer_is_not_in() {
     assert_eq!(judged_out(&shares_nothing, &packet(OWN_V4, BOB_V4)).unwrap_err(), DropReason::NoRoute);
 }
 
+#[test]
+fn refuses_a_packet_without_a_sum_that_nobody_can_make() {
+    let (snapshot, firewall) = (snapshot(), Firewall::default());
+    let from = Party { peer: ALICE, network: HOME };
+    let echo = packet(ALICE_V4, OWN_V4);
+    let refused = inbound(&snapshot, &firewall, from, &echo, Checksum::Left, 0).unwrap_err();
+    assert_eq!(refused.reason, Malformed::Offload.into());
+    assert_eq!(
+        inbound(&snapshot, &firewall, from, &echo, Checksum::Complete, 0).unwrap().checksum(),
+        Checksum::Complete
+    );
+}
+
+#[test]
+fn the_rest_of_a_run_has_the_verdict_of_its_first() {
+    for (src, dst) in [(ALICE_V4, OWN_V4), (ALICE_V6, OWN_V6)] {
+        for [first, second, third] in [runs(src, dst), datagrams(src, dst)] {
+            let first = judged(&Firewall::default(), first, Checksum::Left);
+            let (layout, expected) = (first.layout(), second.clone());
+            let second = first.follow(second).unwrap();
+            assert_eq!((second.packet(), second.layout(), second.checksum()), (&expected[..], layout, Checksum::Left));
+            assert!(second.follow(third).is_ok(), "what has followed leads too");
+        }
+    }
+}
+
+#[test]
+fn what_could_be_judged_otherwise_does_not_follow() {
+    for (src, other, dst) in [(ALICE_V4, BOB_V4, OWN_V4), (ALICE_V6, BOB_V6, OWN_V6)] {
+        let [first, _, third] = runs(src, dst);
+        let segment = |src, dst, seq, flags| Tcp { src, dst, seq, flags, payload: b"data" }.build();
+        let first = judged(&Firewall::default(), first, Checksum::Left);
+        for (what, packet) in [
+            ("a gap", third),
+            ("another source", segment(other, dst, 4, ACK)),
+            ("another destination", segment(src, other, 4, ACK)),
+            ("the end of a connection", segment(src, dst, 4, ACK | 0x01)),
+            ("a reset", segment(src, dst, 4, 0x04)),
+            ("another protocol", packet(src, dst)),
+            ("no packet", vec![0x45]),
+        ] {
+            assert_eq!(first.follow(packet.clone()).unwrap_err(), packet, "{what} comes back as it was");
+        }
+        let [datagram, ..] = datagrams(src, dst);
+        let datagram = judged(&Firewall::default(), datagram, Checksum::Left);
+        assert!(datagram.follow(udp_packet((src, 7), (dst, 9))).is_err(), "another port");
+    }
+}
+
+#[test]
+fn nothing_follows_a_packet_whose_verdict_is_its_own() {
+    for (src, dst) in [(ALICE_V4, OWN_V4), (ALICE_V6, OWN_V6)] {
+        for [first, second, _] in [runs(src, dst), datagrams(src, dst)] {
+            let complete = judged(&Firewall::default(), first.clone(), Checksum::Complete);
+            assert!(complete.follow(second.clone()).is_err(), "the next one's sum may be wrong");
+            let firewall = Firewall::default();
+            firewall.resume(1);
+            assert!(judged(&firewall, first.clone(), Checksum::Left).follow(second.clone()).is_err(), "a stray");
+            let own = Deliverable::for_host(first).unwrap();
+            assert!(own.follow(second).is_err(), "what the engine made");
+        }
+    }
+}
+
 pub(super) const HOME: RoomId = RoomId([8; 32]);
 const WORK: RoomId = RoomId([9; 32]);
 pub(super) const ALICE: PeerId = PeerId([1; 32]);
@@ -313,15 +377,16 @@ pub(super) fn judged_out<'a>(snapshot: &Snapshot, packet: &'a [u8]) -> Result<Ou
     outbound(snapshot, &Firewall::default(), packet, 0).map_err(|refused| refused.reason)
 }
 
-#[test]
-fn refuses_a_packet_without_a_sum_that_nobody_can_make() {
-    let (snapshot, firewall) = (snapshot(), Firewall::default());
-    let from = Party { peer: ALICE, network: HOME };
-    let echo = packet(ALICE_V4, OWN_V4);
-    let refused = inbound(&snapshot, &firewall, from, &echo, Checksum::Left, 0).unwrap_err();
-    assert_eq!(refused.reason, Malformed::Offload.into());
-    assert_eq!(
-        inbound(&snapshot, &firewall, from, &echo, Checksum::Complete, 0).unwrap().checksum(),
-        Checksum::Complete
-    );
+/// What ALICE's packet is to a host that lets it in.
+fn judged(firewall: &Firewall, packet: Vec<u8>, checksum: Checksum) -> Deliverable<Vec<u8>> {
+    inbound(&snapshot(), firewall, Party { peer: ALICE, network: HOME }, packet, checksum, 0).unwrap()
+}
+
+/// Three segments of a connection that continue each other.
+fn runs(src: &str, dst: &str) -> [Vec<u8>; 3] {
+    [0, 4, 8].map(|seq| Tcp { src, dst, seq, flags: ACK, payload: b"data" }.build())
+}
+
+fn datagrams(src: &str, dst: &str) -> [Vec<u8>; 3] {
+    [(); 3].map(|()| udp_packet((src, 7), (dst, 8)))
 }
