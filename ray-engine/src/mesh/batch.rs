@@ -18,9 +18,10 @@ pub struct Batch {
     addressed: Option<(RoomId, u16)>,
     /// What the datagrams are packed for. `None` until the first packet: the path may have changed since the last send.
     datagram_max: Option<usize>,
+    /// Packets in it, and their bytes without frames.
     packets: u64,
     inner_bytes: u64,
-    /// Packets that got in and no longer fit: the path shrank.
+    /// Packets that were in it and no longer fit: the path shrank.
     too_big: u64,
 }
 
@@ -41,15 +42,6 @@ impl Batch {
         Some(Self { link, packer, addressed: None, datagram_max: None, packets: 0, inner_bytes: 0, too_big: 0 })
     }
 
-    pub fn is_for(&self, routed: Routed) -> bool {
-        self.link.peer() == routed.peer()
-    }
-
-    /// The link that it goes to. A peer that comes back gets a new one, and needs a new batch.
-    pub fn link(&self) -> &Arc<Link> {
-        &self.link
-    }
-
     /// What the datagrams are packed for; `None` for an empty batch.
     pub fn datagram_max(&self) -> Option<usize> {
         self.datagram_max
@@ -67,7 +59,7 @@ impl Batch {
 
     /// Adds a packet. A checksum that is left to others is filled in for a peer that does not do that.
     pub fn push(&mut self, routed: Routed, packet: &[u8], checksum: Checksum) -> Result<(), NotPacked> {
-        if !self.is_for(routed) {
+        if self.link.peer() != routed.peer() {
             return Err(NotPacked::OtherPeer);
         }
         let handle = self.handle_in(routed.network()).ok_or(NotPacked::NoHandle)?;
@@ -89,7 +81,7 @@ impl Batch {
     /// packets are packed anew for its present size.
     pub fn send(&mut self) -> Result<u64, Unsent> {
         for _ in 0..REPACKS_MAX {
-            match self.link.send(self.packer.finished(), self.packets - self.too_big, self.inner_bytes) {
+            match self.link.send(self.packer.finished(), self.packets, self.inner_bytes) {
                 Err(Unsent::Shrunk) => self.repack()?,
                 Err(other) => return Err(other),
                 Ok(()) => {
@@ -113,7 +105,10 @@ impl Batch {
     fn repack(&mut self) -> Result<(), Unsent> {
         let datagram_max = self.link.datagram_max().ok_or(Unsent::Lost)?;
         // Our own frames, so this does not fail; if it did, the batch would be lost and counted as such.
-        self.too_big += self.packer.repack(datagram_max).map_err(|_| Unsent::Shrunk)?;
+        let too_big = self.packer.repack(datagram_max).map_err(|_| Unsent::Shrunk)?;
+        self.packets -= too_big.packets;
+        self.inner_bytes -= too_big.bytes;
+        self.too_big += too_big.packets;
         self.datagram_max = Some(datagram_max);
         Ok(())
     }

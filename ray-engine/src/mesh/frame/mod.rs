@@ -19,7 +19,7 @@ mod unpacker;
 
 pub use self::{
     control::{Totals, control_totals},
-    packer::Packer,
+    packer::{Packer, TooBig},
     reassembly::HELD_MAX,
     unpacker::{BadFrame, Unpacked, Unpacker},
 };

@@ -33,6 +33,14 @@ pub struct Packer {
     scratch: Vec<u8>,
 }
 
+/// What fits no datagram of the size that is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TooBig {
+    pub packets: u64,
+    /// Of packets, without frames.
+    pub bytes: u64,
+}
+
 impl Default for Packer {
     fn default() -> Self {
         Self::new(Arc::default(), true)
@@ -93,15 +101,18 @@ impl Packer {
         self.finished_bytes = 0;
     }
 
-    /// Packs the packets anew for smaller datagrams; how many of them do not fit these.
-    pub fn repack(&mut self, datagram_max: usize) -> Result<u64, BadFrame> {
+    /// Packs the packets anew for smaller datagrams; those of them that do not fit these are gone.
+    pub fn repack(&mut self, datagram_max: usize) -> Result<TooBig, BadFrame> {
         let mut smaller = Self::new(self.ids.clone(), self.segments);
-        let (mut unpacker, mut too_big) = (Unpacker::default(), 0);
+        let (mut unpacker, mut too_big) = (Unpacker::default(), TooBig::default());
         for datagram in self.finished() {
             // The parts of a packet follow each other, so time does not matter.
             unpacker.unpack(datagram, 0, |unpacked| match unpacked {
                 Unpacked::Packet { handle, checksum, bytes } => {
-                    too_big += u64::from(!smaller.push(handle, &bytes, checksum, datagram_max));
+                    if !smaller.push(handle, &bytes, checksum, datagram_max) {
+                        too_big.packets += 1;
+                        too_big.bytes += bytes.len() as u64;
+                    }
                 }
                 Unpacked::Totals(_) => {}
             })?;

@@ -191,7 +191,7 @@ fn a_path_that_shrinks_after_packing_loses_nothing() {
     }
     let (before, numbered) = (packer.finished().to_vec(), ids.load(std::sync::atomic::Ordering::Relaxed));
     assert!(numbered > 0 && before.iter().any(|datagram| datagram.len() > 1162));
-    assert_eq!(packer.repack(1162), Ok(0));
+    assert_eq!(packer.repack(1162), Ok(TooBig::default()));
     assert!(packer.finished().iter().all(|datagram| datagram.len() <= 1162));
     assert_eq!(unpacked(&mut Unpacker::default(), packer.finished()), expected);
     let first_id = |datagrams: &[Bytes]| {
@@ -204,11 +204,12 @@ fn a_path_that_shrinks_after_packing_loses_nothing() {
 #[test]
 fn packing_anew_tells_what_no_longer_fits() {
     let mut packer = Packer::default();
-    for len in [100, 1000, 200] {
+    for len in [100, 1000, 200, 1500] {
         assert!(packer.push(7, &vec![7; len], Complete, 1414));
     }
-    assert_eq!(packer.repack(220), Ok(1));
+    assert_eq!(packer.repack(220), Ok(TooBig { packets: 2, bytes: 2500 }));
     assert_eq!(unpacked(&mut Unpacker::default(), packer.finished()).len(), 2);
+    assert_eq!(packer.repack(220), Ok(TooBig::default()), "and tells it once");
 }
 
 #[test]
