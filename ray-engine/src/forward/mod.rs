@@ -11,12 +11,13 @@ mod watch;
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::time::{Instant, interval};
 
-use self::outlet::{Outlet, Parcel};
+use self::outlet::{Outlet, PART, Parcel};
 pub use self::tunnel::Tunnel;
 use crate::{
     feed::DropFeed,
@@ -31,6 +32,8 @@ use crate::{
 
 /// How often flows that have ended give their memory back.
 const SWEEP: Duration = Duration::from_secs(10);
+/// How often packets that have waited too long for a link are given up.
+const EXPIRE: Duration = Duration::from_secs(1);
 
 /// What both loops share.
 #[derive(Debug, Default)]
@@ -67,15 +70,14 @@ impl Forwarder {
     pub fn sweep(self: &Arc<Self>) {
         let forwarder = Arc::downgrade(self);
         tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(SWEEP);
+            let (mut sweeps, mut expiries) = (interval(SWEEP), interval(EXPIRE));
             loop {
-                ticks.tick().await;
+                let sweeps = tokio::select! {
+                    _ = sweeps.tick() => true,
+                    _ = expiries.tick() => false,
+                };
                 let Some(forwarder) = forwarder.upgrade() else { return };
-                let live = &forwarder.live;
-                let snapshot = live.snapshot();
-                live.firewall.sweep(millis(), |peer| snapshot.shared.contains_key(peer));
-                forwarder.waiting().expire(micros(), |late| live.drops.count_n(DropReason::NoLink, late.packets()));
-                forwarder.outlets.load().values().for_each(|outlet| outlet.rest());
+                if sweeps { forwarder.forget_ended() } else { forwarder.expire() }
             }
         });
     }
@@ -118,9 +120,7 @@ impl Forwarder {
                 match self.outlet(&routed.peer()) {
                     Some(outlet) => outlet,
                     None => {
-                        let parcel = Parcel::new(routed, chunk.to_owned());
-                        let lost = |lost: Parcel| self.live.drops.count_n(DropReason::NoLink, lost.packets());
-                        waiting.hold(routed.peer(), parcel, micros(), lost);
+                        self.hold(&mut waiting, routed, chunk);
                         mesh.hurry(&routed.peer());
                         return None;
                     }
@@ -129,6 +129,26 @@ impl Forwarder {
         };
         outlet.offer(&self.live, routed, chunk);
         Some(outlet)
+    }
+
+    /// Has a packet wait for a link, in the parts in which it would wait in one.
+    fn hold(&self, waiting: &mut Waiting<Parcel>, routed: Routed, chunk: Chunk<'_>) {
+        let (drops, now) = (&self.live.drops, micros());
+        let lost = |lost: Parcel| drops.count_n(DropReason::NoLink, lost.packets());
+        let parted = chunk.parts(PART, |part| waiting.hold(routed.peer(), Parcel::new(routed, part), now, lost));
+        if let Err(malformed) = parted {
+            drops.count(malformed.into());
+        }
+    }
+
+    fn expire(&self) {
+        self.waiting().expire(micros(), |late| self.live.drops.count_n(DropReason::NoLink, late.packets()));
+    }
+
+    fn forget_ended(&self) {
+        let snapshot = self.live.snapshot();
+        self.live.firewall.sweep(millis(), |peer| snapshot.shared.contains_key(peer));
+        self.outlets.load().values().for_each(|outlet| outlet.rest());
     }
 
     fn outlet(&self, peer: &PeerId) -> Option<Arc<Outlet>> {
@@ -226,3 +246,6 @@ fn unsent(unsent: Unsent) -> DropReason {
         Unsent::Lost => DropReason::NoLink,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ const LOOK_AGAIN_MAX: Duration = Duration::from_millis(64);
 /// A link that has taken nothing for so long gets nothing that waits.
 const STUCK: Micros = 1_000_000;
 /// What a super-packet is cut into when it waits, in bytes, so that others get between.
-const PART: usize = 16 * 1024;
+pub(super) const PART: usize = 16 * 1024;
 /// A link of which nothing leaves for so long is looked at more closely: many times what a carrier waits between two looks of
 /// its own.
 const UNMOVED: Micros = 250_000;
