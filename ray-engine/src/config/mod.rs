@@ -16,7 +16,7 @@ pub use self::{
     access::{AccessLists, ENTRIES_MAX, Entry, Who},
     accounts::Accounts,
 };
-use crate::ident::is_mesh_address;
+use crate::{ident::is_mesh_address, packet::ipv6};
 
 pub const CONFIG_PATH: &str = "/etc/rayfish/engine.toml";
 
@@ -24,8 +24,8 @@ pub const CONFIG_PATH: &str = "/etc/rayfish/engine.toml";
 const FILE_MAX: u64 = 64 * 1024;
 /// More servers than this cost more than they help: each is asked.
 const SERVERS_MAX: usize = 16;
-/// The IPv6 minimum, below which the kernel drops IPv6 from a device.
-const MTU_MIN: u16 = 1280;
+/// Below it the kernel drops IPv6 from a device.
+const MTU_MIN: u16 = ipv6::MTU_MIN;
 /// What fits one QUIC datagram on an ordinary 1500-byte path; larger packets would always be split.
 const MTU_MAX: u16 = 1400;
 

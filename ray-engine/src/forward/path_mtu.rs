@@ -8,20 +8,15 @@ use std::net::IpAddr;
 
 use crate::{
     firewall::Millis,
-    packet::{Parsed, icmp},
+    mesh::frame,
+    packet::{Parsed, icmp, ipv4, ipv6},
 };
 
-/// What a frame with one packet adds to it: kind, handle, length.
-const FRAME_OVERHEAD: u16 = 5;
 /// A smaller size counts when nothing bigger has fitted for so long. The carrier's search for what a new path takes has ended by
 /// then, also over a relay on another continent.
 const SHRINK_AFTER: Millis = 3000;
 /// Between two words to the host about one peer and IP version.
 const TOLD_EVERY: Millis = 1000;
-/// What every link takes (RFC 791, as hosts understand it; RFC 8200). A host heeds nothing below.
-const MTU_MIN_V4: u16 = 576;
-const MTU_MIN_V6: u16 = 1280;
-const DONT_FRAGMENT: u8 = 0x40;
 
 /// What one peer's path takes.
 #[derive(Debug)]
@@ -45,7 +40,8 @@ impl Default for PathMtu {
 impl PathMtu {
     /// Takes note of the longest datagram that the carrier takes now. Called whenever it is known anyway, as for a batch.
     pub(super) fn observe(&mut self, datagram_max: usize, now: Millis) {
-        let inner = u16::try_from(datagram_max).unwrap_or(u16::MAX).saturating_sub(FRAME_OVERHEAD);
+        let inner = datagram_max.min(u16::MAX.into()).saturating_sub(frame::OVERHEAD);
+        let inner = u16::try_from(inner).unwrap_or(u16::MAX);
         if inner >= self.inner {
             (self.inner, self.shrinking) = (inner, None);
             return;
@@ -71,15 +67,16 @@ impl PathMtu {
     /// The size to tell the host with [`icmp::too_big`], if it is to be told now that `packet` does not fit. `len` is the
     /// longest packet that is made of it: for a super-packet, that of a segment with its headers.
     pub(super) fn too_big(&mut self, packet: &Parsed<'_>, len: usize, now: Millis) -> Option<u16> {
+        // A host heeds nothing below what every link takes.
         let (mtu, told) = match packet.src() {
-            IpAddr::V4(_) => (self.inner.max(MTU_MIN_V4), &mut self.told_v4),
-            IpAddr::V6(_) => (self.inner.max(MTU_MIN_V6), &mut self.told_v6),
+            IpAddr::V4(_) => (self.inner.max(ipv4::MTU_MIN), &mut self.told_v4),
+            IpAddr::V6(_) => (self.inner.max(ipv6::MTU_MIN), &mut self.told_v6),
         };
         if len <= usize::from(mtu) {
             return None;
         }
-        // Without that bit the sender does not ask; it leaves fragments to us.
-        let asks = packet.src().is_ipv6() || packet.bytes().get(6).is_some_and(|byte| byte & DONT_FRAGMENT != 0);
+        // Others do not ask; they leave fragments to us.
+        let asks = packet.is_unfragmentable();
         let due = told.is_none_or(|at| now.saturating_sub(at) >= TOLD_EVERY);
         if !asks || !due || icmp::is_unanswerable(packet) {
             return None;
@@ -152,7 +149,7 @@ mod tests {
         let mut path = settled(0);
         assert_eq!(path.inner(), 0);
         path.observe(usize::MAX, 18000);
-        assert_eq!(path.inner(), u16::MAX - FRAME_OVERHEAD);
+        assert_eq!(path.inner(), u16::MAX - 5);
     }
 
     #[test]
@@ -183,7 +180,7 @@ mod tests {
     fn tells_nobody_who_lets_others_fragment_and_answers_no_error() {
         let mut path = settled(1162);
         let mut may_fragment = segment(V4, 1400);
-        may_fragment[6] &= !DONT_FRAGMENT;
+        may_fragment[6] = 0;
         mend(&mut may_fragment);
         assert_eq!(path.too_big(&parse(&may_fragment).unwrap(), 1400, 5000), None);
         for addresses in [V4, V6] {

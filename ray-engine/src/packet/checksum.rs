@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Fragment, Layout, TCP, UDP};
+use super::{Fragment, Layout, TCP, UDP, tcp, udp};
 
 /// A running ones' complement sum. Every slice but the last has an even length.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,15 +57,25 @@ pub fn pseudo(src: IpAddr, dst: IpAddr, protocol: u8, len: u16) -> Sum {
     add_address(add_address(sum, src), dst)
 }
 
+/// Where in its header the checksum of TCP or UDP stands.
+pub(crate) fn place_in(protocol: u8) -> Option<usize> {
+    match protocol {
+        TCP => Some(tcp::CHECKSUM_AT),
+        UDP => Some(udp::CHECKSUM_AT),
+        _ => None,
+    }
+}
+
+/// The other form of a checksum that is zero, which would say "no checksum" in UDP; in TCP both say the same.
+pub(crate) fn nonzero(sum: u16) -> u16 {
+    if sum == 0 { u16::MAX } else { sum }
+}
+
 /// Fills in the checksum of a whole TCP or UDP packet, whatever stands in its place. `false`, and nothing changed, for
 /// any other.
 #[must_use]
 pub fn complete(packet: &mut [u8], layout: &Layout) -> bool {
-    let at = match layout.protocol {
-        TCP => 16,
-        UDP => 6,
-        _ => return false,
-    };
+    let Some(at) = place_in(layout.protocol) else { return false };
     let Some(transport) = packet.get_mut(layout.transport_at..) else { return false };
     let Ok(len) = u16::try_from(transport.len()) else { return false };
     if layout.fragment != Fragment::Whole || transport.len() < at + 2 {
@@ -75,11 +85,7 @@ pub fn complete(packet: &mut [u8], layout: &Layout) -> bool {
     if let Some(field) = transport.get_mut(at..at + 2) {
         field.fill(0);
     }
-    let mut sum = pseudo.plus(transport).finish();
-    if layout.protocol == UDP && sum == 0 {
-        // Zero would say that there is no checksum.
-        sum = u16::MAX;
-    }
+    let sum = nonzero(pseudo.plus(transport).finish());
     if let Some(field) = transport.get_mut(at..at + 2) {
         field.copy_from_slice(&sum.to_be_bytes());
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
-    Fragment, ICMP, ICMPV6, TCP, UDP, icmp,
+    Fragment, ICMP, ICMPV6, TCP, UDP, icmp, ipv4,
     ipv6::{self, HEADER_LEN},
 };
 
@@ -61,10 +61,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<Cited> {
 type Read<'a> = (IpAddr, IpAddr, u8, &'a [u8]);
 
 fn v4(bytes: &[u8]) -> Option<Read<'_>> {
-    let fixed = bytes.first_chunk::<20>()?;
+    let fixed = bytes.first_chunk::<{ ipv4::HEADER_MIN }>()?;
     let header_len = usize::from(fixed[0] & 0x0f) * 4;
-    let later = u16::from_be_bytes([fixed[6], fixed[7]]) & 0x1fff != 0;
-    if header_len < fixed.len() || later {
+    if header_len < fixed.len() || ipv4::fragment_offset(fixed) != 0 {
         return None;
     }
     let src = Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]);

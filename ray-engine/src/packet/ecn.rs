@@ -6,6 +6,8 @@
 //! first needs the outer header, which iroh does not show; its congestion control answers those marks, so that the
 //! queue before the link grows and marks the inner packets itself, here.
 
+use super::{ipv4, ipv6};
+
 /// The two low bits of the IPv4 TOS or IPv6 traffic class. Zero says that the sender would not understand a mark.
 const MASK: u8 = 0b11;
 /// Congestion experienced.
@@ -38,8 +40,8 @@ pub fn mark(packet: &mut [u8]) -> bool {
 
 fn traffic_class(packet: &[u8]) -> Option<u8> {
     match packet {
-        [0x40..=0x4f, tos, ..] if packet.len() >= 20 => Some(*tos),
-        [first @ 0x60..=0x6f, second, ..] if packet.len() >= 40 => Some(first << 4 | second >> 4),
+        [0x40..=0x4f, tos, ..] if packet.len() >= ipv4::HEADER_MIN => Some(*tos),
+        [first @ 0x60..=0x6f, second, ..] if packet.len() >= ipv6::HEADER_LEN => Some(first << 4 | second >> 4),
         _ => None,
     }
 }

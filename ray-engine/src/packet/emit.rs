@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::{ICMP, UDP, checksum, ipv6};
+use super::{ICMP, UDP, checksum, ipv4, ipv6};
 
 const HOP_LIMIT: u8 = 64;
-const DONT_FRAGMENT: u16 = 0x4000;
 
 /// A whole packet around `message`, whose checksum field at `checksum_at` holds zero.
 /// `None` where the addresses are of two families or the message is too long for one packet.
@@ -13,17 +12,17 @@ pub(super) fn packet(src: IpAddr, dst: IpAddr, protocol: u8, message: &[u8], che
     let message_len = u16::try_from(message.len()).ok()?;
     let mut packet = match (src, dst) {
         (IpAddr::V4(src), IpAddr::V4(dst)) => {
-            let total_len = message_len.checked_add(20)?;
+            let total_len = u16::try_from(ipv4::HEADER_MIN + message.len()).ok()?;
             let mut header = Vec::with_capacity(usize::from(total_len));
             header.extend_from_slice(&[0x45, 0]);
             header.extend_from_slice(&total_len.to_be_bytes());
             header.extend_from_slice(&[0, 0]);
-            header.extend_from_slice(&DONT_FRAGMENT.to_be_bytes());
+            header.extend_from_slice(&ipv4::DONT_FRAGMENT.to_be_bytes());
             header.extend_from_slice(&[HOP_LIMIT, protocol, 0, 0]);
             header.extend_from_slice(&src.octets());
             header.extend_from_slice(&dst.octets());
             let sum = checksum::of(&header);
-            header.get_mut(10..12)?.copy_from_slice(&sum.to_be_bytes());
+            header.get_mut(ipv4::CHECKSUM_AT..ipv4::CHECKSUM_AT + 2)?.copy_from_slice(&sum.to_be_bytes());
             header
         }
         (IpAddr::V6(src), IpAddr::V6(dst)) => {
@@ -41,11 +40,8 @@ pub(super) fn packet(src: IpAddr, dst: IpAddr, protocol: u8, message: &[u8], che
     packet.extend_from_slice(message);
     let covered =
         if protocol == ICMP { checksum::Sum::default() } else { checksum::pseudo(src, dst, protocol, message_len) };
-    let mut sum = covered.plus(message).finish();
-    if protocol == UDP && sum == 0 {
-        // Zero would say that there is no checksum.
-        sum = u16::MAX;
-    }
+    let sum = covered.plus(message).finish();
+    let sum = if protocol == UDP { checksum::nonzero(sum) } else { sum };
     packet.get_mut(message_at + checksum_at..message_at + checksum_at + 2)?.copy_from_slice(&sum.to_be_bytes());
     Some(packet)
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Fragment, ICMP, ICMPV6, Parsed, cited, cited::Cited, emit};
+use super::{Fragment, ICMP, ICMPV6, Parsed, cited, cited::Cited, emit, ipv4, ipv6};
 
 const ECHO_REQUEST_V4: u8 = 8;
 const ECHO_REPLY_V4: u8 = 0;
@@ -27,11 +27,11 @@ const INFORMATIONAL_V6: u8 = 128;
 const REDIRECT_V6: u8 = 137;
 
 const CHECKSUM_AT: usize = 2;
-const HEADER_LEN: usize = 8;
+pub(super) const HEADER_LEN: usize = 8;
 /// An error with its own headers fits what every IPv4 host takes (RFC 1812, 4.3.2.3).
-const CITED_MAX_V4: usize = 576 - 20 - HEADER_LEN;
+const CITED_MAX_V4: usize = ipv4::MTU_MIN as usize - ipv4::HEADER_MIN - HEADER_LEN;
 /// An error with its own headers fits the smallest MTU of IPv6 (RFC 4443, 2.4).
-const CITED_MAX_V6: usize = 1280 - 40 - HEADER_LEN;
+const CITED_MAX_V6: usize = ipv6::MTU_MIN as usize - ipv6::HEADER_LEN - HEADER_LEN;
 
 /// A message, by what a firewall does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,11 +160,10 @@ mod tests {
     use super::*;
     use crate::packet::{
         checksum, parse,
-        samples::{ip, tcp_segment},
+        samples::{ACK, ip, tcp_segment},
         udp,
     };
 
-    const ACK: u8 = 0x10;
     const V4: (&str, &str) = ("100.80.0.1", "100.80.0.2");
     const V6: (&str, &str) = ("fd5a::1", "fd5a::2");
 

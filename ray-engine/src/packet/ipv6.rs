@@ -4,7 +4,11 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::{Fragment, Layout, Malformed, Piece, transport};
 
-pub(super) const HEADER_LEN: usize = 40;
+/// Of the header alone.
+pub(crate) const HEADER_LEN: usize = 40;
+pub(crate) const PAYLOAD_LEN_AT: usize = 4;
+/// What every link takes (RFC 8200, 5).
+pub(crate) const MTU_MIN: u16 = 1280;
 /// RFC 8200 names seven, one of them twice; nothing real comes near.
 const EXTENSIONS_MAX: usize = 8;
 
@@ -21,7 +25,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, Malformed> {
     let Some(fixed) = bytes.first_chunk::<HEADER_LEN>() else {
         return Err(Malformed::ShortHeader);
     };
-    let payload_len = usize::from(u16::from_be_bytes([fixed[4], fixed[5]]));
+    let payload_len = payload_len(fixed);
     if payload_len == 0 && fixed[6] == HOP_BY_HOP {
         return Err(Malformed::Jumbo);
     }
@@ -39,6 +43,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, Malformed> {
         piece: chain.piece,
         ports: transport::read(chain.protocol, payload, chain.fragment)?,
     })
+}
+
+pub(super) fn payload_len(header: &[u8; HEADER_LEN]) -> usize {
+    usize::from(u16::from_be_bytes([header[PAYLOAD_LEN_AT], header[PAYLOAD_LEN_AT + 1]]))
 }
 
 pub(super) struct Chain {

@@ -7,8 +7,8 @@ pub mod ecn;
 mod emit;
 mod flow;
 pub mod icmp;
-mod ipv4;
-mod ipv6;
+pub(crate) mod ipv4;
+pub(crate) mod ipv6;
 mod malformed;
 pub mod mss;
 mod segment;
@@ -129,6 +129,16 @@ impl<'a> Parsed<'a> {
 
     pub fn is_fragment(&self) -> bool {
         self.layout.fragment != Fragment::Whole
+    }
+
+    /// Whether it may not be cut into fragments on its way: its sender wants to be told of a link that it does not fit.
+    pub fn is_unfragmentable(&self) -> bool {
+        match self.layout.src {
+            IpAddr::V4(_) => {
+                self.bytes.first_chunk().is_some_and(|header| ipv4::fragment_field(header) & ipv4::DONT_FRAGMENT != 0)
+            }
+            IpAddr::V6(_) => true,
+        }
     }
 
     /// The upper-layer header and what follows it.

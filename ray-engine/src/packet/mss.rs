@@ -2,19 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::{Checksum, Fragment, TCP, checksum::Sum, ipv6, parse, transport::TCP_HEADER_MIN};
+use super::{
+    Checksum, Fragment, TCP,
+    checksum::Sum,
+    ipv4, ipv6, parse,
+    tcp::{self, CHECKSUM_AT, FLAGS_AT, HEADER_MIN, OPTION_END, OPTION_NOP, SYN},
+};
 
-const SYN: u8 = 0x02;
-const FLAGS_AT: usize = 13;
-const CHECKSUM_AT: usize = 16;
-
-const OPTION_END: u8 = 0;
-const OPTION_NOP: u8 = 1;
 const OPTION_MSS: u8 = 2;
-
-/// What every host takes: to ask for less would gain nothing but smaller segments.
-const MTU_MIN_V4: u16 = 576;
-const MTU_MIN_V6: u16 = 1280;
 
 /// Makes a SYN ask for segments that fit packets of `inner_mtu` bytes, where it asks for longer ones; whether it did. Any
 /// other packet, and one that `parse` refuses, stays as it is.
@@ -30,10 +25,10 @@ pub fn clamp(packet: &mut [u8], inner_mtu: u16, checksum: Checksum) -> bool {
     if layout.protocol != TCP || layout.fragment != Fragment::Whole {
         return false;
     }
-    // The two headers without options (RFC 6691).
+    // The two headers without options (RFC 6691). To ask for less than every host takes would gain nothing.
     let mss = match layout.src {
-        IpAddr::V4(_) => inner_mtu.max(MTU_MIN_V4) - 40,
-        IpAddr::V6(_) => inner_mtu.max(MTU_MIN_V6) - 60,
+        IpAddr::V4(_) => inner_mtu.max(ipv4::MTU_MIN) - 40,
+        IpAddr::V6(_) => inner_mtu.max(ipv6::MTU_MIN) - 60,
     };
     packet.get_mut(layout.transport_at..).is_some_and(|segment| lower(segment, mss, checksum))
 }
@@ -53,8 +48,8 @@ pub fn may_be_syn(packet: &[u8]) -> bool {
 /// Options that lie about their length end the search, as in every stack. An option given twice is lowered twice: stacks
 /// differ in which one they take.
 fn lower(segment: &mut [u8], mss: u16, checksum: Checksum) -> bool {
-    let header_len = segment.get(12).map_or(0, |byte| usize::from(byte >> 4) * 4);
-    let mut at = TCP_HEADER_MIN;
+    let header_len = segment.first_chunk().map_or(0, tcp::header_len);
+    let mut at = HEADER_MIN;
     let mut lowered = false;
     while at < header_len {
         let Some((&kind, rest)) = segment.get(at..header_len).and_then(<[u8]>::split_first) else { break };
@@ -97,10 +92,9 @@ mod tests {
     use super::*;
     use crate::packet::{
         checksum, emit,
-        samples::{Random, ip},
+        samples::{ACK, Random, ip},
     };
 
-    const ACK: u8 = 0x10;
     const V4: (&str, &str) = ("100.80.0.1", "100.80.0.2");
     const V6: (&str, &str) = ("fd5a::1", "fd5a::2");
 
@@ -174,7 +168,7 @@ mod tests {
     fn lowers_both_of_two_options_and_one_behind_extension_headers() {
         let mut twice = segment(V4, SYN, &[2, 4, 0x23, 0x28, 2, 4, 0x11, 0x11], b"");
         assert!(clamp(&mut twice, 1400, Checksum::Complete));
-        let at = transport_at(&twice) + TCP_HEADER_MIN;
+        let at = transport_at(&twice) + HEADER_MIN;
         assert_eq!(twice[at..], [2, 4, 0x05, 0x50, 2, 4, 0x05, 0x50]);
         assert!(sums_up(&twice));
 
@@ -237,8 +231,8 @@ mod tests {
     }
 
     fn segment(addresses: (&str, &str), flags: u8, options: &[u8], payload: &[u8]) -> Vec<u8> {
-        let mut message = vec![0; TCP_HEADER_MIN];
-        message[12] = ((TCP_HEADER_MIN + options.len()) as u8 / 4) << 4;
+        let mut message = vec![0; HEADER_MIN];
+        message[12] = ((HEADER_MIN + options.len()) as u8 / 4) << 4;
         message[FLAGS_AT] = flags;
         message.extend_from_slice(options);
         message.extend_from_slice(payload);
@@ -250,7 +244,7 @@ mod tests {
     }
 
     fn mss(packet: &[u8]) -> u16 {
-        let at = transport_at(packet) + TCP_HEADER_MIN + 2;
+        let at = transport_at(packet) + HEADER_MIN + 2;
         u16::from_be_bytes([packet[at], packet[at + 1]])
     }
 

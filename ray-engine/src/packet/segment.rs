@@ -8,20 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     TCP, UDP, checksum,
-    transport::{TCP_HEADER_MIN, UDP_HEADER_LEN},
+    ipv4::{self, DONT_FRAGMENT, HEADER_MIN as V4_HEADER_LEN},
+    ipv6::{self, HEADER_LEN as V6_HEADER_LEN},
+    tcp::{self, ACK, ECE, FLAGS_AT, PSH},
+    udp,
 };
 
-const V4_HEADER_LEN: usize = 20;
-const V6_HEADER_LEN: usize = 40;
 /// Version 4, five words: no options.
 const V4_PLAIN: u8 = 0x45;
-const DONT_FRAGMENT: u16 = 0x4000;
-
-const FLAGS_AT: usize = 13;
-const FLAG_PSH: u8 = 0x08;
-const FLAG_ACK: u8 = 0x10;
-/// Says the same on every segment, unlike CWR.
-const FLAG_ECE: u8 = 0x40;
 
 /// What may differ in the first words of the headers of a run is zero here. IPv4: total length and id; checksum.
 const V4_FIRST: u64 = u64::from_ne_bytes([0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff]);
@@ -29,7 +23,7 @@ const V4_SECOND: u64 = u64::from_ne_bytes([0xff, 0xff, 0, 0, 0xff, 0xff, 0xff, 0
 /// IPv6: payload length.
 const V6_FIRST: u64 = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0, 0, 0xff, 0xff]);
 /// TCP from the acknowledgement to the window: PSH.
-const TCP_SECOND: u64 = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0xff, !FLAG_PSH, 0xff, 0xff]);
+const TCP_SECOND: u64 = u64::from_ne_bytes([0xff, 0xff, 0xff, 0xff, 0xff, !PSH, 0xff, 0xff]);
 
 /// A packet that may be merged with its neighbours, as far as its headers tell. Its checksum was not looked at.
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +82,7 @@ impl<'a> Segment<'a> {
 
     /// Whether the sender wants it handed on at once: nothing is to follow it in a run.
     pub fn is_pushed(&self) -> bool {
-        self.protocol == TCP && self.packet.get(self.transport_at + FLAGS_AT).is_some_and(|flags| flags & FLAG_PSH != 0)
+        self.protocol == TCP && self.packet.get(self.transport_at + FLAGS_AT).is_some_and(|flags| flags & PSH != 0)
     }
 
     /// Whether this packet is the next after `previous`: the headers are equal but for lengths, checksums, the IPv4 id
@@ -110,7 +104,7 @@ impl<'a> Segment<'a> {
     /// Whether the checksum field holds what the packet sums up to. A UDP packet without a checksum has no right one.
     pub fn is_sum_right(&self) -> bool {
         let transport = self.packet.get(self.transport_at..).unwrap_or_default();
-        let absent = self.protocol == UDP && transport.get(6..UDP_HEADER_LEN) == Some(&[0, 0]);
+        let absent = self.protocol == UDP && transport.get(udp::CHECKSUM_AT..udp::HEADER_LEN) == Some(&[0, 0]);
         let Some((src, dst)) = self.addresses() else { return false };
         let Ok(len) = u16::try_from(transport.len()) else { return false };
         !absent && checksum::pseudo(src, dst, self.protocol, len).plus(transport).finish() == 0
@@ -149,29 +143,28 @@ impl<'a> Segment<'a> {
 }
 
 fn v4_protocol(packet: &[u8]) -> Option<u8> {
-    let header = packet.first_chunk::<V4_HEADER_LEN>()?;
-    let honest = usize::from(u16::from_be_bytes([header[2], header[3]])) == packet.len();
-    let whole = u16::from_be_bytes([header[6], header[7]]) & !DONT_FRAGMENT == 0;
+    let header = packet.first_chunk()?;
+    let honest = ipv4::total_len(header) == packet.len();
+    let whole = ipv4::fragment_field(header) & !DONT_FRAGMENT == 0;
     (honest && whole && checksum::of(header) == 0).then_some(header[9])
 }
 
 fn v6_protocol(packet: &[u8]) -> Option<u8> {
-    let header = packet.first_chunk::<V6_HEADER_LEN>()?;
-    let honest = usize::from(u16::from_be_bytes([header[4], header[5]])) + V6_HEADER_LEN == packet.len();
+    let header = packet.first_chunk()?;
+    let honest = ipv6::payload_len(header) + V6_HEADER_LEN == packet.len();
     honest.then_some(header[6])
 }
 
 fn tcp_header_len(transport: &[u8]) -> Option<usize> {
-    let header = transport.first_chunk::<TCP_HEADER_MIN>()?;
-    let len = usize::from(header[12] >> 4) * 4;
-    // The low bits of byte 12 are flags too.
-    let plain = header[FLAGS_AT] & !(FLAG_PSH | FLAG_ECE) == FLAG_ACK && header[12] & 0x0f == 0;
-    (plain && len >= TCP_HEADER_MIN).then_some(len)
+    let header = transport.first_chunk()?;
+    let len = tcp::header_len(header);
+    // ECE says the same on every segment, unlike CWR. The low bits of the byte before are flags too.
+    let plain = header[FLAGS_AT] & !(PSH | ECE) == ACK && header[FLAGS_AT - 1] & 0x0f == 0;
+    (plain && len >= tcp::HEADER_MIN).then_some(len)
 }
 
 fn udp_header_len(transport: &[u8]) -> Option<usize> {
-    let header = transport.first_chunk::<UDP_HEADER_LEN>()?;
-    (usize::from(u16::from_be_bytes([header[4], header[5]])) == transport.len()).then_some(UDP_HEADER_LEN)
+    (udp::length(transport.first_chunk()?) == transport.len()).then_some(udp::HEADER_LEN)
 }
 
 /// With "don't fragment" the id means nothing (RFC 6864) and may be any; a receiver cannot tell. Without it a fragment
@@ -181,8 +174,8 @@ fn same_v4(packet: &[u8], previous: &[u8]) -> bool {
     else {
         return false;
     };
-    let [id, before] = [own, other].map(|header| u16::from_be_bytes([header[4], header[5]]));
-    let id_fits = u16::from_be_bytes([own[6], own[7]]) & DONT_FRAGMENT != 0 || id == before.wrapping_add(1);
+    let follows = ipv4::id(own) == ipv4::id(other).wrapping_add(1);
+    let id_fits = follows || ipv4::fragment_field(own) & DONT_FRAGMENT != 0;
     id_fits
         && same(own, other, 0, V4_FIRST)
         && same(own, other, 8, V4_SECOND)

@@ -2,17 +2,25 @@
 
 use std::net::IpAddr;
 
-use super::{Flow, Fragment, Parsed, TCP, emit, transport::TCP_HEADER_MIN};
+use super::{Flow, Fragment, Parsed, TCP, emit};
 
-const FIN: u8 = 0x01;
-const SYN: u8 = 0x02;
+/// Of a header without options.
+pub(crate) const HEADER_MIN: usize = 20;
+/// What its length field can say.
+pub(crate) const HEADER_MAX: usize = 60;
+pub(crate) const FLAGS_AT: usize = 13;
+pub(crate) const CHECKSUM_AT: usize = 16;
+
+pub(crate) const FIN: u8 = 0x01;
+pub(super) const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
-const ACK: u8 = 0x10;
+pub(crate) const PSH: u8 = 0x08;
+pub(crate) const ACK: u8 = 0x10;
+pub(super) const ECE: u8 = 0x40;
+pub(crate) const CWR: u8 = 0x80;
 
-const CHECKSUM_AT: usize = 16;
-
-const OPTION_END: u8 = 0;
-const OPTION_NOP: u8 = 1;
+pub(super) const OPTION_END: u8 = 0;
+pub(super) const OPTION_NOP: u8 = 1;
 const OPTION_WINDOW_SCALE: u8 = 3;
 /// RFC 7323: a larger shift counts as this one.
 pub const WINDOW_SCALE_MAX: u8 = 14;
@@ -62,16 +70,20 @@ impl Segment {
     }
 }
 
+/// The length that a header says it has.
+pub(crate) fn header_len(header: &[u8; HEADER_MIN]) -> usize {
+    usize::from(header[12] >> 4) * 4
+}
+
 /// `None` where the packet is not TCP or does not hold the TCP header. A first fragment counts as what it holds.
 pub fn segment_of(parsed: &Parsed<'_>) -> Option<Segment> {
     if parsed.protocol() != TCP || parsed.layout.fragment == Fragment::Later {
         return None;
     }
     let transport = parsed.transport();
-    let fixed = transport.first_chunk::<TCP_HEADER_MIN>()?;
-    let header_len = usize::from(fixed[12] >> 4) * 4;
-    let (header, payload) = transport.split_at_checked(header_len)?;
-    let flags = Flags::read(fixed[13]);
+    let fixed = transport.first_chunk()?;
+    let (header, payload) = transport.split_at_checked(header_len(fixed))?;
+    let flags = Flags::read(fixed[FLAGS_AT]);
     let word = |at: usize| u32::from_be_bytes(std::array::from_fn(|i| fixed.get(at + i).copied().unwrap_or_default()));
     let payload_len = u32::try_from(payload.len()).ok()?;
     Some(Segment {
@@ -79,7 +91,7 @@ pub fn segment_of(parsed: &Parsed<'_>) -> Option<Segment> {
         seq: word(4),
         ack: word(8),
         window: u16::from_be_bytes([fixed[14], fixed[15]]),
-        window_scale: if flags.syn { window_scale(header.get(TCP_HEADER_MIN..).unwrap_or_default()) } else { None },
+        window_scale: if flags.syn { window_scale(header.get(HEADER_MIN..).unwrap_or_default()) } else { None },
         len: payload_len + u32::from(flags.syn) + u32::from(flags.fin),
     })
 }
@@ -88,7 +100,7 @@ pub fn segment_of(parsed: &Parsed<'_>) -> Option<Segment> {
 /// is that of the segment.
 pub fn reset(src: IpAddr, dst: IpAddr, flow: Flow, segment: &Segment) -> Option<Vec<u8>> {
     let (seq, ack, flags) = if segment.flags.ack { (segment.ack, 0, RST) } else { (0, segment.end(), RST | ACK) };
-    let mut header = Vec::with_capacity(TCP_HEADER_MIN);
+    let mut header = Vec::with_capacity(HEADER_MIN);
     header.extend_from_slice(&flow.dst_port.to_be_bytes());
     header.extend_from_slice(&flow.src_port.to_be_bytes());
     header.extend_from_slice(&seq.to_be_bytes());

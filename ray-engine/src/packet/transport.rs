@@ -1,15 +1,16 @@
 //! The upper-layer header: its length claims and its ports, and what a fragment may do to it.
 
-use super::{Fragment, Malformed, tcp::Flags};
+use super::{
+    Fragment, Malformed, icmp,
+    tcp::{self, Flags},
+    udp,
+};
 
 pub const ICMP: u8 = 1;
 pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 pub const ICMPV6: u8 = 58;
 
-pub(super) const TCP_HEADER_MIN: usize = 20;
-pub(super) const UDP_HEADER_LEN: usize = 8;
-const ICMP_HEADER_LEN: usize = 8;
 const DATAGRAM_MAX: usize = 65_535;
 
 /// Reads the ports, if there are any, and checks the header's length claims against `payload`.
@@ -21,29 +22,29 @@ pub(super) fn read(protocol: u8, payload: &[u8], fragment: Fragment) -> Result<O
     };
     match protocol {
         TCP => {
-            let header = payload.first_chunk::<TCP_HEADER_MIN>().ok_or(short)?;
-            let header_len = usize::from(header[12] >> 4) * 4;
-            if header_len < TCP_HEADER_MIN {
+            let header = payload.first_chunk().ok_or(short)?;
+            let header_len = tcp::header_len(header);
+            if header_len < tcp::HEADER_MIN {
                 return Err(Malformed::TcpHeaderLength);
             }
             if header_len > payload.len() {
                 return Err(if fragment == Fragment::First { short } else { Malformed::TcpHeaderLength });
             }
-            if !Flags::read(header[13]).possible() {
+            if !Flags::read(header[tcp::FLAGS_AT]).possible() {
                 return Err(Malformed::TcpFlags);
             }
             Ok(Some(ports(header)))
         }
         UDP => {
-            let header = payload.first_chunk::<UDP_HEADER_LEN>().ok_or(short)?;
-            let claimed = usize::from(u16::from_be_bytes([header[4], header[5]]));
+            let header = payload.first_chunk().ok_or(short)?;
+            let claimed = udp::length(header);
             let honest = match fragment {
                 Fragment::Whole => claimed == payload.len(),
                 Fragment::First | Fragment::Later => claimed > payload.len(),
             };
             if honest { Ok(Some(ports(header))) } else { Err(Malformed::UdpLength) }
         }
-        ICMP | ICMPV6 if payload.len() < ICMP_HEADER_LEN => Err(short),
+        ICMP | ICMPV6 if payload.len() < icmp::HEADER_LEN => Err(short),
         _ => Ok(None),
     }
 }
@@ -61,7 +62,7 @@ pub(super) fn fragment(offset: u16, more: bool, protocol: u8, payload_len: usize
         return Ok(Fragment::First);
     }
     // It would overwrite ports or flags of a header that was already judged (RFC 1858).
-    if protocol == TCP && start < TCP_HEADER_MIN {
+    if protocol == TCP && start < tcp::HEADER_MIN {
         return Err(Malformed::TinyFragment);
     }
     Ok(Fragment::Later)

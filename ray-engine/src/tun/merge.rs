@@ -7,10 +7,10 @@
 use std::io::IoSlice;
 
 use super::{
-    split::{length, nonzero, put},
+    split::{length, put},
     vnet,
 };
-use crate::packet::{Checksum, Fragment, Layout, Malformed, Segment, TCP, UDP, checksum};
+use crate::packet::{Checksum, Fragment, Layout, Malformed, Segment, TCP, checksum, ipv4, ipv6, tcp, udp};
 
 /// Longest result: what an IPv4 length field can say, and what every kernel takes for IPv6.
 const RUN_MAX: usize = 65_535;
@@ -26,12 +26,8 @@ const IOV_MAX: usize = 1024;
 const _: () = assert!(PARTS_MAX <= IOV_MAX && UDP_SEGMENTS_MAX <= TCP_SEGMENTS_MAX);
 
 /// An IPv6 header without extensions, and the longest TCP header.
-const HEADERS_MAX: usize = 40 + 60;
+const HEADERS_MAX: usize = ipv6::HEADER_LEN + tcp::HEADER_MAX;
 const OWN_MAX: usize = vnet::LEN + HEADERS_MAX;
-
-const V6_HEADER_LEN: usize = 40;
-const FLAGS_AT: usize = 13;
-const FLAG_PSH: u8 = 0x08;
 
 /// A packet for the host. `layout` is its own, and a packet whose checksum is left is a whole TCP or UDP packet.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +121,7 @@ impl Unit {
                 unit.set_header(&vnet::summed(length(at)?, length(offset)?))?;
                 pseudo.folded()
             } else {
-                nonzero(pseudo.plus(before).plus(behind).finish())
+                checksum::nonzero(pseudo.plus(before).plus(behind).finish())
             };
             put(&mut unit.own, vnet::LEN, sum)?;
             unit.own_len += 2;
@@ -226,28 +222,28 @@ impl<'a> Run<'a> {
         let headers = headers.get_mut(..header_len).ok_or(Malformed::Offload)?;
         headers.copy_from_slice(head.packet().get(..header_len).ok_or(Malformed::Offload)?);
         if head.is_v6() {
-            put(headers, 4, length(self.total - V6_HEADER_LEN)?)?;
+            put(headers, ipv6::PAYLOAD_LEN_AT, length(self.total - ipv6::HEADER_LEN)?)?;
         } else {
-            put(headers, 2, length(self.total)?)?;
-            put(headers, 10, 0)?;
+            put(headers, ipv4::TOTAL_LEN_AT, length(self.total)?)?;
+            put(headers, ipv4::CHECKSUM_AT, 0)?;
             let sum = checksum::of(headers.get(..at).ok_or(Malformed::Offload)?);
-            put(headers, 10, sum)?;
+            put(headers, ipv4::CHECKSUM_AT, sum)?;
         }
         let transport_len = length(self.total - at)?;
         let (src, dst) = head.addresses().ok_or(Malformed::Offload)?;
         let sum = checksum::pseudo(src, dst, head.protocol(), transport_len).folded();
         let (start, size) = (length(at)?, length(self.size)?);
         let ask = if head.protocol() == TCP {
-            let flags = headers.get_mut(at + FLAGS_AT).ok_or(Malformed::Offload)?;
-            *flags |= if self.pushed { FLAG_PSH } else { 0 };
+            let flags = headers.get_mut(at + tcp::FLAGS_AT).ok_or(Malformed::Offload)?;
+            *flags |= if self.pushed { tcp::PSH } else { 0 };
             *virtio = vnet::tcp(head.is_v6(), start, length(header_len)?, size);
             Ask::SplitTcp
         } else {
-            put(headers, at + 4, transport_len)?;
+            put(headers, at + udp::LENGTH_AT, transport_len)?;
             *virtio = vnet::udp(start, length(header_len)?, size);
             Ask::SplitUdp
         };
-        put(headers, at + offset_of_sum(head.protocol()), sum)?;
+        put(headers, at + checksum::place_in(head.protocol()).ok_or(Malformed::Offload)?, sum)?;
         let own_len = vnet::LEN + header_len;
         Ok(Unit { packets: self.packets, ask, own, own_len, cut: Cut::Behind(header_len) })
     }
@@ -261,13 +257,8 @@ fn is_trusted(packet: &Packet<'_>, segment: &Segment<'_>) -> bool {
 }
 
 fn place_of_sum(layout: &Layout) -> Result<(usize, usize), Malformed> {
-    let summed = layout.fragment == Fragment::Whole && [TCP, UDP].contains(&layout.protocol);
-    if summed { Ok((layout.transport_at, offset_of_sum(layout.protocol))) } else { Err(Malformed::Offload) }
-}
-
-/// Where in the transport header the checksum stands.
-pub(super) fn offset_of_sum(protocol: u8) -> usize {
-    if protocol == TCP { 16 } else { 6 }
+    let offset = checksum::place_in(layout.protocol).filter(|_| layout.fragment == Fragment::Whole);
+    Ok((layout.transport_at, offset.ok_or(Malformed::Offload)?))
 }
 
 #[cfg(test)]

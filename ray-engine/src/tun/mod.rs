@@ -18,6 +18,7 @@ use std::{io, os::fd::OwnedFd, sync::Arc};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use self::merge::Allowed;
+use crate::packet::ipv6;
 
 pub use self::{
     chunk::{Chunk, OwnedChunk},
@@ -28,7 +29,7 @@ pub use self::{
 };
 
 /// Longest packet that the kernel exchanges with us: an IPv6 header and what its length field can say.
-const PACKET_MAX: usize = 40 + 65_535;
+const PACKET_MAX: usize = ipv6::HEADER_LEN + 65_535;
 
 /// One queue of the device.
 #[derive(Debug)]

@@ -18,11 +18,12 @@ use nix::{
 };
 
 use super::{merge::Allowed, vnet};
+use crate::packet::{ipv4, ipv6, tcp, udp};
 
-const V4_HEADER_LEN: u16 = 20;
-const V6_HEADER_LEN: u16 = 40;
-const TCP_HEADER_LEN: u16 = 20;
-const UDP_HEADER_LEN: u16 = 8;
+const V4_HEADER_LEN: u16 = vnet::field(ipv4::HEADER_MIN);
+const V6_HEADER_LEN: u16 = vnet::field(ipv6::HEADER_LEN);
+const TCP_HEADER_LEN: u16 = vnet::field(tcp::HEADER_MIN);
+const UDP_HEADER_LEN: u16 = vnet::field(udp::HEADER_LEN);
 /// Two segments of one byte.
 const PAYLOAD_LEN: u16 = 2;
 
@@ -34,7 +35,7 @@ pub(super) fn narrow(fd: &OwnedFd, wanted: Allowed) -> io::Result<Allowed> {
     let (v4, v6) = (V4_HEADER_LEN, V6_HEADER_LEN);
     let takes_tcp = |at| takes(fd, &vnet::tcp(at == v6, at, at + TCP_HEADER_LEN, 1), at, TCP_HEADER_LEN);
     let takes_udp = |at| takes(fd, &vnet::udp(at, at + UDP_HEADER_LEN, 1), at, UDP_HEADER_LEN);
-    let takes_summed = |at| takes(fd, &vnet::summed(at, 16), at, TCP_HEADER_LEN);
+    let takes_summed = |at| takes(fd, &vnet::summed(at, vnet::TCP_SUM_AT), at, TCP_HEADER_LEN);
     Ok(Allowed {
         split_tcp: wanted.split_tcp && takes_tcp(v4) && takes_tcp(v6),
         split_udp: wanted.split_udp && takes_udp(v4) && takes_udp(v6),

@@ -3,20 +3,14 @@
 
 use std::net::IpAddr;
 
-use super::merge::offset_of_sum;
 use crate::packet::{
-    self, Checksum, Layout, Malformed, Parsed, TCP, UDP,
-    checksum::{self, Sum},
+    self, Checksum, Layout, Malformed, Parsed, TCP,
+    checksum::{self, Sum, nonzero},
+    ipv4, ipv6, tcp, udp,
 };
 
 /// Room for an IP header with options or extensions and a full TCP header; more is not what hosts send.
 const HEADERS_MAX: usize = 256;
-const IPV6_HEADER_LEN: usize = 40;
-
-const FLAGS_AT: usize = 13;
-const FLAG_FIN: u8 = 0x01;
-const FLAG_PSH: u8 = 0x08;
-const FLAG_CWR: u8 = 0x80;
 
 /// Puts the sum from `start` on at `start + offset`, as the kernel asks for. With `leave`, that of a whole TCP or UDP
 /// packet is not made: its field is zero then.
@@ -24,10 +18,10 @@ pub(super) fn complete(packet: &mut [u8], start: usize, offset: usize, leave: bo
     let parsed = packet::parse(packet)?;
     let layout = parsed.layout();
     let own = start == layout.transport_at && !parsed.is_fragment();
-    let is_known = own && [TCP, UDP].contains(&layout.protocol);
-    let fits = match (own, is_known) {
-        (true, true) => offset == offset_of_sum(layout.protocol),
-        (true, false) => true,
+    let place = checksum::place_in(layout.protocol).filter(|_| own);
+    let fits = match (own, place) {
+        (true, Some(place)) => offset == place,
+        (true, None) => true,
         // That of a packet inside the packet.
         (false, _) => start >= layout.transport_at + transport_header_len(&parsed),
     };
@@ -35,7 +29,7 @@ pub(super) fn complete(packet: &mut [u8], start: usize, offset: usize, leave: bo
         return Err(Malformed::Offload);
     }
     let field = start.checked_add(offset).ok_or(Malformed::Offload)?;
-    if leave && is_known {
+    if leave && place.is_some() {
         put(packet, field, 0)?;
         return Ok(Checksum::Left);
     }
@@ -105,6 +99,8 @@ struct Head {
     bytes: [u8; HEADERS_MAX],
     len: usize,
     layout: Layout,
+    /// Where in the transport header the sum stands.
+    sum_at: usize,
     /// `None` where the sums are left.
     pseudo: Option<Sum>,
 }
@@ -116,16 +112,14 @@ impl Head {
         if layout.protocol != protocol || parsed.is_fragment() {
             return Err(Malformed::Offload);
         }
-        if ![TCP, UDP].contains(&protocol) {
-            return Err(Malformed::Offload);
-        }
+        let sum_at = checksum::place_in(protocol).ok_or(Malformed::Offload)?;
         let len = layout.transport_at + transport_header_len(&parsed);
         let mut bytes = [0; HEADERS_MAX];
         let kept = bytes.get_mut(..len).ok_or(Malformed::Offload)?;
         kept.copy_from_slice(packet.get(..len).ok_or(Malformed::Offload)?);
-        put(&mut bytes, layout.transport_at + offset_of_sum(protocol), 0)?;
+        put(&mut bytes, layout.transport_at + sum_at, 0)?;
         let pseudo = (!leave).then(|| checksum::pseudo(layout.src, layout.dst, protocol, 0));
-        Ok(Self { bytes, len, layout, pseudo })
+        Ok(Self { bytes, len, layout, sum_at, pseudo })
     }
 
     /// Makes `segment`, whose payload is in place, a packet of its own. `index` counts the segments before it, `skipped` their
@@ -136,39 +130,39 @@ impl Head {
         headers.copy_from_slice(self.bytes.get(..self.len).ok_or(Malformed::Offload)?);
         match self.layout.src {
             IpAddr::V4(_) => {
-                let id = u16_at(headers, 4)?.wrapping_add(length(index)?);
-                put(headers, 2, length(total)?)?;
-                put(headers, 4, id)?;
-                put(headers, 10, 0)?;
+                let id = u16_at(headers, ipv4::ID_AT)?.wrapping_add(length(index)?);
+                put(headers, ipv4::TOTAL_LEN_AT, length(total)?)?;
+                put(headers, ipv4::ID_AT, id)?;
+                put(headers, ipv4::CHECKSUM_AT, 0)?;
                 let sum = checksum::of(headers.get(..self.layout.transport_at).ok_or(Malformed::Offload)?);
-                put(headers, 10, sum)?;
+                put(headers, ipv4::CHECKSUM_AT, sum)?;
             }
-            IpAddr::V6(_) => put(headers, 4, length(total.saturating_sub(IPV6_HEADER_LEN))?)?,
+            IpAddr::V6(_) => put(headers, ipv6::PAYLOAD_LEN_AT, length(total.saturating_sub(ipv6::HEADER_LEN))?)?,
         }
         let transport = segment.get_mut(self.layout.transport_at..).ok_or(Malformed::Offload)?;
         let transport_len = length(transport.len())?;
         if self.layout.protocol == TCP {
             shape_tcp(transport, skipped, index == 0, last)?;
         } else {
-            put(transport, 4, transport_len)?;
+            put(transport, udp::LENGTH_AT, transport_len)?;
         }
         let Some(pseudo) = self.pseudo else { return Ok(()) };
         let sum = pseudo.plus_u16(transport_len).plus(transport).finish();
-        put(transport, offset_of_sum(self.layout.protocol), nonzero(sum))
+        put(transport, self.sum_at, nonzero(sum))
     }
 }
 
 /// FIN and PSH belong to the last segment, CWR to the first.
 fn shape_tcp(transport: &mut [u8], skipped: usize, first: bool, last: bool) -> Result<(), Malformed> {
-    let header = transport.first_chunk_mut::<20>().ok_or(Malformed::Offload)?;
+    let header = transport.first_chunk_mut::<{ tcp::HEADER_MIN }>().ok_or(Malformed::Offload)?;
     let skipped = u32::try_from(skipped).map_err(|_| Malformed::Offload)?;
     let seq = u32::from_be_bytes([header[4], header[5], header[6], header[7]]).wrapping_add(skipped);
     header[4..8].copy_from_slice(&seq.to_be_bytes());
     if !first {
-        header[FLAGS_AT] &= !FLAG_CWR;
+        header[tcp::FLAGS_AT] &= !tcp::CWR;
     }
     if !last {
-        header[FLAGS_AT] &= !(FLAG_FIN | FLAG_PSH);
+        header[tcp::FLAGS_AT] &= !(tcp::FIN | tcp::PSH);
     }
     Ok(())
 }
@@ -176,14 +170,9 @@ fn shape_tcp(transport: &mut [u8], skipped: usize, first: bool, last: bool) -> R
 /// Of what has been parsed; the least where the protocol says no more.
 fn transport_header_len(parsed: &Parsed<'_>) -> usize {
     match parsed.protocol() {
-        TCP => parsed.transport().get(12).map_or(0, |byte| usize::from(byte >> 4) * 4),
-        _ => 8,
+        TCP => parsed.transport().first_chunk().map_or(0, tcp::header_len),
+        _ => udp::HEADER_LEN,
     }
-}
-
-/// Zero would say "no checksum" in UDP; in TCP both values say the same.
-pub(super) fn nonzero(sum: u16) -> u16 {
-    if sum == 0 { u16::MAX } else { sum }
 }
 
 pub(super) fn length(len: usize) -> Result<u16, Malformed> {

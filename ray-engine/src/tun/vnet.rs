@@ -5,7 +5,7 @@ use tun_rs::{
     VIRTIO_NET_HDR_GSO_TCPV4, VIRTIO_NET_HDR_GSO_TCPV6, VIRTIO_NET_HDR_GSO_UDP_L4, VIRTIO_NET_HDR_LEN, VirtioNetHdr,
 };
 
-use crate::packet::{Malformed, TCP, UDP};
+use crate::packet::{Malformed, TCP, UDP, tcp, udp};
 
 pub(super) const LEN: usize = VIRTIO_NET_HDR_LEN;
 
@@ -13,6 +13,9 @@ pub(super) const LEN: usize = VIRTIO_NET_HDR_LEN;
 const FLAG_NEEDS_CHECKSUM: u8 = 1;
 const GSO_NONE: u8 = 0;
 const GSO_ECN: u8 = 0x80;
+
+pub(super) const TCP_SUM_AT: u16 = field(tcp::CHECKSUM_AT);
+const UDP_SUM_AT: u16 = field(udp::CHECKSUM_AT);
 
 /// What the kernel left undone on a packet that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +72,7 @@ pub(super) fn tcp(v6: bool, transport_at: u16, header_len: u16, size: u16) -> [u
         hdr_len: header_len,
         gso_size: size,
         csum_start: transport_at,
-        csum_offset: 16,
+        csum_offset: TCP_SUM_AT,
     })
 }
 
@@ -81,8 +84,14 @@ pub(super) fn udp(transport_at: u16, header_len: u16, size: u16) -> [u8; LEN] {
         hdr_len: header_len,
         gso_size: size,
         csum_start: transport_at,
-        csum_offset: 6,
+        csum_offset: UDP_SUM_AT,
     })
+}
+
+/// A constant of the packet headers, as a field of this header takes it.
+#[allow(clippy::cast_possible_truncation, reason = "places and lengths in headers of some dozen bytes")]
+pub(super) const fn field(constant: usize) -> u16 {
+    constant as u16
 }
 
 fn encode(header: &VirtioNetHdr) -> [u8; LEN] {

@@ -13,7 +13,6 @@ use crate::{
 
 const FAMILIES: [(&str, &str); 2] = [("100.64.0.1", "100.64.0.2"), ("200::1", "200::2")];
 const ALL: Allowed = Allowed { split_tcp: true, split_udp: true, checksum: true, mtu: 1500 };
-const NOTHING: Allowed = Allowed { split_tcp: false, split_udp: false, checksum: false, mtu: 1500 };
 
 #[test]
 fn a_merged_run_splits_into_what_went_in() {
@@ -75,7 +74,7 @@ fn a_single_packet_without_its_sum_gets_it_from_the_kernel_or_from_us() {
             let unit = written(std::slice::from_ref(&left), Checksum::Left, &ALL).remove(0);
             assert_eq!(unit[..vnet::LEN], [1, 0, 0, 0, 0, 0, at, 0, offset, 0]);
             assert_eq!(split_again(&unit), [&packet[..]]);
-            let unit = written(std::slice::from_ref(&left), Checksum::Left, &NOTHING).remove(0);
+            let unit = written(std::slice::from_ref(&left), Checksum::Left, &Allowed::NOTHING).remove(0);
             assert_eq!(unit, [&vnet::PLAIN[..], &packet].concat());
         }
     }
@@ -87,7 +86,7 @@ fn a_sum_of_ours_never_says_that_there_is_none() {
     let built = datagram(src, dst, &[0; 8]);
     let mut zero = zeroed(&datagram(src, dst, &[built[26], built[27], 0, 0, 0, 0, 0, 0]));
     zero[26..28].fill(0);
-    let unit = written(&[zero], Checksum::Left, &NOTHING).remove(0);
+    let unit = written(&[zero], Checksum::Left, &Allowed::NOTHING).remove(0);
     assert_eq!(unit[vnet::LEN + 26..vnet::LEN + 28], [0xff, 0xff]);
 }
 
@@ -106,7 +105,7 @@ fn a_sum_that_cannot_be_made_is_refused() {
         for bytes in packets {
             let layout = packet::parse(&bytes).unwrap().layout();
             let packet = Packet { bytes: &bytes, layout, checksum: Checksum::Left };
-            for allowed in [ALL, NOTHING] {
+            for allowed in [ALL, Allowed::NOTHING] {
                 assert_eq!(Unit::next([packet].into_iter(), &allowed).unwrap().err(), Some(Malformed::Offload));
             }
         }
@@ -233,7 +232,7 @@ fn what_is_not_allowed_is_not_asked() {
         assert_eq!(asks(ALL, Checksum::Left), [tcp, udp]);
         assert_eq!(asks(Allowed { split_udp: false, ..ALL }, Checksum::Left), [tcp, sum, sum, sum]);
         assert_eq!(asks(Allowed { split_tcp: false, ..ALL }, Checksum::Complete), [nothing, nothing, nothing, udp]);
-        assert_eq!(asks(NOTHING, Checksum::Left), [nothing; 6]);
+        assert_eq!(asks(Allowed::NOTHING, Checksum::Left), [nothing; 6]);
     }
 }
 
@@ -277,7 +276,7 @@ fn without_ids(packets: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 fn zeroed(packet: &[u8]) -> Vec<u8> {
     let layout = packet::parse(packet).unwrap().layout();
     let mut packet = packet.to_vec();
-    put(&mut packet, layout.transport_at + offset_of_sum(layout.protocol), 0).unwrap();
+    put(&mut packet, layout.transport_at + checksum::place_in(layout.protocol).unwrap(), 0).unwrap();
     packet
 }
 

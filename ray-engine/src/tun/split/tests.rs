@@ -3,7 +3,10 @@
 
 use super::*;
 use crate::{
-    packet::samples::{ACK, PSH, Random, Tcp, ip, mend},
+    packet::{
+        UDP,
+        samples::{ACK, PSH, Random, Tcp, ip, mend},
+    },
     tun::vnet::{self, Undone},
 };
 
@@ -116,7 +119,7 @@ fn leaves_the_sums_and_else_splits_the_same() {
         let tcp = Tcp { src, dst, seq: 9, flags: ACK, payload: &payload }.build();
         let udp = packet::udp::build((ip(src), 5000).into(), (ip(dst), 6000).into(), &payload).unwrap();
         for (protocol, whole) in [(TCP, tcp), (UDP, udp)] {
-            let at = packet::parse(&whole).unwrap().layout().transport_at + offset_of_sum(protocol);
+            let at = packet::parse(&whole).unwrap().layout().transport_at + checksum::place_in(protocol).unwrap();
             let [mut left, mut summed] = [Vec::new(), Vec::new()];
             split(&mut whole.clone(), protocol, 999, true, |segment| left.push(segment.to_vec())).unwrap();
             split(&mut whole.clone(), protocol, 999, false, |segment| {
