@@ -3,6 +3,10 @@
 //!
 //! A tunnel whose helper is gone carries packets for as long as its device lives, however long that is: the helper is
 //! needed for changes only, and taking the tunnel down would gain nothing but the loss of its connections.
+//!
+//! A tunnel that shall have another shape is set up anew, by a helper that answers. The helper keeps the device meanwhile,
+//! with its addresses and routes, unless the number of queues changes: that needs another device. Either way connections
+//! inside it go on after a moment without packets.
 
 use std::{
     io,
@@ -26,8 +30,7 @@ use ray_ipc::helper::{LinkState, Route};
 
 use super::{Forwarder, egress};
 use crate::{
-    config::Config,
-    host::{Client, HostError, OpenedTun, Tun, TunnelControl, TunnelState, TunnelWanted, replace_routes_around},
+    host::{Client, HostError, OpenedTun, Shape, Tun, TunnelControl, TunnelState, TunnelWanted, replace_routes_around},
     ident::{MESH_V4, MESH_V4_PREFIX, MESH_V6, MESH_V6_PREFIX},
     mesh::Mesh,
     store::crash_point,
@@ -49,14 +52,11 @@ pub struct Tunnel {
 
 impl Tunnel {
     /// Starts the thread. The tunnel comes up when [`TunnelControl::want`] says so.
-    pub fn start(helper_socket: &Path, config: &Config, forwarder: Arc<Forwarder>, mesh: Mesh) -> io::Result<Self> {
+    pub fn start(helper_socket: &Path, forwarder: Arc<Forwarder>, mesh: Mesh) -> io::Result<Self> {
         let control = TunnelControl::new()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let keeper = Keeper {
             helper_socket: helper_socket.to_owned(),
-            mtu: config.mtu,
-            queues: config.queues,
-            offload: config.offload,
             forwarder,
             mesh,
             control: control.clone(),
@@ -82,9 +82,6 @@ impl Tunnel {
 
 struct Keeper {
     helper_socket: PathBuf,
-    mtu: u16,
-    queues: u8,
-    offload: bool,
     forwarder: Arc<Forwarder>,
     mesh: Mesh,
     control: TunnelControl,
@@ -162,9 +159,9 @@ impl Keeper {
     }
 
     fn open(&self, client: Client, wanted: &TunnelWanted) -> Result<Running, HostError> {
-        let OpenedTun { tun, queues } = client.open_tun(self.queues, self.mtu)?;
+        let OpenedTun { tun, queues } = client.open_tun(wanted.shape.queues, wanted.shape.mtu)?;
         crash_point("tunnel-after-open");
-        let (loops, offload) = self.start_loops(queues).map_err(HostError::Send)?;
+        let (loops, offload) = self.start_loops(queues, wanted.shape).map_err(HostError::Send)?;
         let outside = match assert_wanted(&client, wanted) {
             Ok(outside) => outside,
             Err(error) => {
@@ -180,14 +177,19 @@ impl Keeper {
             v4: wanted.v4,
             v6: wanted.v6,
             outside,
+            shape: wanted.shape,
             unattended: None,
         };
         Ok(Running { client: Some(client), tun, loops })
     }
 
-    /// Finds a helper for a running tunnel that has none, and gives the tunnel other addresses where they are wanted. One
-    /// whose helper does not do its part is set up anew.
+    /// Finds a helper for a running tunnel that has none, and gives the tunnel another shape or other addresses where they
+    /// are wanted. One whose helper does not do its part is set up anew.
     fn attend(&self, mut up: Running, wanted: &TunnelWanted) -> Option<Running> {
+        if up.client.is_some() && up.tun.shape != wanted.shape {
+            self.give_up(up, wanted.shape);
+            return None;
+        }
         let unchanged = (up.tun.v4, up.tun.v6) == (wanted.v4, wanted.v6);
         let attended = match &up.client {
             Some(_) if unchanged => return Some(up),
@@ -202,6 +204,9 @@ impl Keeper {
                 if let Some(client) = found {
                     tracing::info!(interface = up.tun.ifname, "a helper has the device again");
                     up.client = Some(client);
+                    if up.tun.shape != wanted.shape {
+                        self.control.nudge();
+                    }
                 }
                 (up.tun.v4, up.tun.v6, up.tun.outside, up.tun.unattended) = (wanted.v4, wanted.v6, outside, None);
                 self.control.report(TunnelState::Up(up.tun.clone()));
@@ -238,6 +243,18 @@ impl Keeper {
         Ok((client, outside))
     }
 
+    /// Ends a tunnel so that it is set up anew at once, on the same device where that can have the shape.
+    fn give_up(&self, up: Running, shape: Shape) {
+        tracing::info!(?shape, "setting the tunnel up anew");
+        self.control.report(TunnelState::Starting);
+        self.end_loops(up.loops);
+        let unfit = up.client.as_ref().filter(|_| up.tun.shape.queues != shape.queues);
+        if let Some(Err(error)) = unfit.map(Client::release) {
+            tracing::warn!(%error, "releasing the device");
+        }
+        self.control.nudge();
+    }
+
     /// Without a helper the device goes all the same: with its last queue.
     fn take_down(&self, up: Running) {
         self.end_loops(up.loops);
@@ -249,13 +266,13 @@ impl Keeper {
         self.control.report(TunnelState::Down);
     }
 
-    fn start_loops(&self, queues: Vec<OwnedFd>) -> io::Result<(Loops, bool)> {
+    fn start_loops(&self, queues: Vec<OwnedFd>, shape: Shape) -> io::Result<(Loops, bool)> {
         let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let broken = Arc::new(AtomicBool::new(false));
         let (mut writers, mut readers, mut offload) = (Vec::new(), Vec::new(), true);
         let mut handles = Vec::new();
         for fd in queues {
-            let queue = Queue::adopt(fd, self.offload, self.mtu)?;
+            let queue = Queue::adopt(fd, shape.offload, shape.mtu)?;
             handles.push(queue.handle());
             offload &= queue.offload() != Offload::Off;
             let (reader, writer) = queue.into_split();
