@@ -47,7 +47,7 @@ fn mtu() -> SettingStatus {
     SettingStatus {
         key: SettingKey::Mtu,
         value: SettingValue::Number(1300),
-        origin: SettingOrigin::File,
+        origin: SettingOrigin::InFile,
         default: SettingValue::Number(1400),
         in_file: Some(SettingValue::Number(1300)),
         set: None,

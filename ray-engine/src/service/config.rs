@@ -63,7 +63,7 @@ impl Config {
         let (in_file, set) = (self.file.get(key), self.set.get(key));
         let origin = match (set, in_file) {
             (Some(_), _) => SettingOrigin::Set,
-            (None, Some(_)) => SettingOrigin::File,
+            (None, Some(_)) => SettingOrigin::InFile,
             (None, None) => SettingOrigin::Default,
         };
         SettingStatus {
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(told(Key::Queues), ("1".to_owned(), SettingOrigin::Default, None));
         assert_eq!(config.shape(), Shape { mtu: 1350, queues: 1, offload: false });
         let unset = Config { set: set.without(Key::Mtu), ..config };
-        assert_eq!(unset.status(Key::Mtu).origin, SettingOrigin::File);
+        assert_eq!(unset.status(Key::Mtu).origin, SettingOrigin::InFile);
         assert_eq!(unset.deed(Key::Mtu), "unsetting mtu, to 1300");
     }
 

@@ -69,7 +69,7 @@ pub enum SettingOrigin {
     /// Nobody said anything else.
     Default,
     /// The settings file, which root writes.
-    File,
+    InFile,
     /// A request, which outlives restarts.
     Set,
 }
@@ -79,7 +79,7 @@ impl SettingOrigin {
     pub fn name(self) -> &'static str {
         match self {
             Self::Default => "default",
-            Self::File => "file",
+            Self::InFile => "file",
             Self::Set => "set",
         }
     }
