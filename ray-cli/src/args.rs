@@ -29,9 +29,9 @@ Networks  network VERB       Who may enter: mode MODE; its record key: rekey
           leave, nuke        Leave a network for good; end one for everybody
 Firewall  firewall VERB      Who reaches what here: show, add RULE, pending, log
           group VERB         Sets of members for rules: list, add, remove
-Other     version, whoami    Tell the releases here; tell what you may do here
-          completions SHELL  Print a completion script for bash, zsh or fish
-          help COMMAND       Show the help of a command
+Other     config             Settings: config get KEY, set KEY VALUE, unset KEY
+          version, whoami    Tell the releases here; tell what you may do here
+          completions, help  A completion script; the help of a command
 NETWORK, a name or room id, comes last and may be left out with only one.
 
 Global options:
@@ -117,6 +117,7 @@ pub(crate) enum Verb {
     Ephemeral(cmd::ephemeral::Ephemeral),
     Leave(cmd::leave::Leave),
     Nuke(cmd::nuke::Nuke),
+    Config(cmd::config::Config),
     Version(cmd::version::Version),
     Whoami(cmd::whoami::Whoami),
     Completions(cmd::completions::Completions),

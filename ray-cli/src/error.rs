@@ -108,6 +108,8 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::Dropped(_) | Reply::DroppedDone => "firewall log",
         Reply::Groups(_) => "group list",
         Reply::Whoami(_) => "whoami",
+        Reply::Settings(_) => "config",
+        Reply::Setting(_) => "config set",
     }
 }
 

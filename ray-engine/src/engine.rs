@@ -114,7 +114,7 @@ pub async fn run(
     let mesh = Mesh::bind(settings, events_tx, Arc::new(move |link| carry.carry(link))).await?;
     forwarder.live().firewall.resume(RESUME_TIME);
     let announcer = Announcer::new(mesh.endpoint(), &places(&config))?;
-    let tunnel = Tunnel::start(&options.helper_socket, &config, forwarder.clone(), mesh.clone())?;
+    let tunnel = Tunnel::start(&options.helper_socket, forwarder.clone(), mesh.clone())?;
     tracing::info!(id = %mesh.id(), release = env!("CARGO_PKG_VERSION"), "engine up");
 
     let (inject_into, inject_mesh) = (forwarder.clone(), mesh.clone());
@@ -123,6 +123,7 @@ pub async fn run(
         secret_key,
         hostname: system_hostname(),
         ipv6_only: config.ipv6_only,
+        config: (options.config.clone(), config.data_path),
         warnings,
         confinement,
         mesh: mesh.clone(),

@@ -109,6 +109,7 @@ mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     use super::*;
+    use crate::host::Shape;
 
     #[test]
     fn is_ready_when_every_address_can_be_bound_or_none_is_wanted() {
@@ -121,6 +122,7 @@ mod tests {
                 v4,
                 v6,
                 outside: Vec::new(),
+                shape: Shape { mtu: 1280, queues: 1, offload: true },
                 unattended: None,
             })
         };

@@ -1,13 +1,13 @@
 //! Every command that asks the engine something: enough arguments, the request that they make, and an answer to it.
 
 use ray_ipc::control::{
-    AcceptRequest, CreateRequest, EphemeralRequest, InviteRequest, JoinRequest, LeaveRequest, LogRequest,
-    MemberRequest, NetworkMode, NetworkRequest, PingRequest, RenameRequest, Reply, Request, RevokeInviteRequest,
-    SetModeRequest,
+    AcceptRequest, ConfigRequest, CreateRequest, EphemeralRequest, InviteRequest, JoinRequest, LeaveRequest,
+    LogRequest, MemberRequest, NetworkMode, NetworkRequest, PingRequest, RenameRequest, Reply, Request,
+    RevokeInviteRequest, SetModeRequest, SettingKey,
 };
 
 use super::{
-    access_samples, firewall_commands,
+    access_samples, config_samples, firewall_commands,
     samples::{self, CODE, MOMENT},
 };
 
@@ -114,6 +114,25 @@ pub(crate) fn all() -> Vec<Command> {
         ),
         command(&["leave"], &["home", "--successor", "nas", "--yes"], Request::Leave(leave), samples::left(2)),
         command(&["nuke"], &["home", "--yes"], Request::Nuke(network()), samples::nuked(2)),
+        command(&["config"], &[], Request::Config(ConfigRequest::List), config_samples::list()),
+        command(
+            &["config", "get"],
+            &["mtu"],
+            Request::Config(ConfigRequest::Get { key: SettingKey::Mtu }),
+            config_samples::one(),
+        ),
+        command(
+            &["config", "set"],
+            &["offload", "off"],
+            Request::Config(ConfigRequest::Set { key: SettingKey::Offload, value: "off".into() }),
+            config_samples::offload(true),
+        ),
+        command(
+            &["config", "unset"],
+            &["queues"],
+            Request::Config(ConfigRequest::Unset { key: SettingKey::Queues }),
+            config_samples::queues_later(),
+        ),
         command(&["version"], &[], Request::Version, samples::version()),
         command(&["whoami"], &[], Request::Whoami, access_samples::by_group()),
     ];

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use ray_ipc::{
     control::{
-        LENGTH_PREFIX, LogEffect, Message, PathState, Reply, RuleStatus, Standing, StatusReply, SuggestionOrigin,
-        SuggestionScope, SuggestionState, SuggestionStatus,
+        LENGTH_PREFIX, LogEffect, Message, PathState, Reply, RuleStatus, SettingEffect, Standing, StatusReply,
+        SuggestionOrigin, SuggestionScope, SuggestionState, SuggestionStatus,
     },
     limits::CONTROL_FRAME_MAX,
 };
@@ -211,6 +211,12 @@ fn poisoned(reply: &Reply) -> Reply {
             all(vec![&mut groups.network]);
             for group in &mut groups.groups {
                 all([&mut group.name].into_iter().chain(&mut group.members).collect());
+            }
+        }
+        Reply::Settings(settings) => all(vec![&mut settings.file]),
+        Reply::Setting(change) => {
+            if let SettingEffect::Later { reason } = &mut change.effect {
+                all(vec![reason]);
             }
         }
         Reply::Down { .. } | Reply::DroppedDone => {}

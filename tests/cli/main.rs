@@ -5,6 +5,8 @@
 mod access;
 mod access_samples;
 mod commands;
+mod config;
+mod config_samples;
 mod doctor;
 mod fake_engine;
 mod firewall;

@@ -116,6 +116,8 @@ fn quiet_verbs_print_what_was_asked_for_and_nothing_else() {
         "invite list",
         "requests",
         "admin list",
+        "config",
+        "config get",
         "version",
         "whoami",
         "firewall show",

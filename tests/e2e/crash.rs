@@ -129,7 +129,7 @@ fn what_a_node_that_waits_was_told_outlives_a_crash_at_every_point() {
     agree(lab, &["n1", "n2"], "home");
 }
 
-fn runs(lab: &Lab, node: &str) -> bool {
+pub(crate) fn runs(lab: &Lab, node: &str) -> bool {
     let status = lab.status().unwrap();
     let node = status.nodes.iter().find(|known| known.name == node).unwrap();
     node.processes.iter().any(|process| process.process == Process::Engine && process.pid.is_some())

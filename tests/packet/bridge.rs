@@ -1,8 +1,7 @@
 //! Two hosts and the packet path between them, as two engines would run it but without a network in between.
 
 use std::{
-    io::{PipeReader, PipeWriter, pipe},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::OwnedFd,
     slice,
     sync::{
         Arc,
@@ -11,7 +10,6 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use nix::unistd::dup;
 use ray_engine::{
     dns::{Host, Zone},
     firewall::{Action, Firewall, Members, Party, Posture, Ruleset, Standing},
@@ -19,8 +17,9 @@ use ray_engine::{
     packet::Checksum,
     plane::{self, DropReason, Outbound, Snapshot},
     route::RouteTable,
-    tun::{Offload, Queue, Reader, Wake, Writer},
+    tun::{Offload, Queue, Reader, Writer},
 };
+use tokio::{runtime::Runtime, sync::watch, task};
 
 use crate::device;
 
@@ -83,8 +82,9 @@ pub(crate) struct How {
 
 pub(crate) struct Bridge {
     offload: Offload,
-    directions: Vec<JoinHandle<Moved>>,
-    stop: PipeWriter,
+    directions: Vec<task::JoinHandle<Moved>>,
+    stop: watch::Sender<()>,
+    runtime: Runtime,
 }
 
 impl Bridge {
@@ -92,16 +92,18 @@ impl Bridge {
         let alice = Queue::adopt(alice, how.alice_offload, MTU).unwrap();
         let bob = Queue::adopt(bob, how.bob_offload, MTU).unwrap();
         let offload = alice.offload();
-        let ((from_alice, to_alice), (from_bob, to_bob)) = (alice.into_split(), bob.into_split());
-        let (stopped, stop) = pipe().unwrap();
-        let stopped_too = PipeReader::from(dup(&stopped).unwrap());
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build().unwrap();
+        let context = runtime.enter();
+        let ((from_alice, to_alice), (from_bob, to_bob)) = (alice.into_split().unwrap(), bob.into_split().unwrap());
+        drop(context);
+        let (stop, stopped) = watch::channel(());
         let [alices, bobs] = [(); 2].map(|()| Arc::new(Firewall::default()));
         let (to_bob_firewalls, to_alice_firewalls) = ([alices.clone(), bobs.clone()], [bobs, alices]);
         let directions = vec![
-            thread::spawn(move || carry(from_alice, to_bob, ALICE, how.leave, &to_bob_firewalls, stopped)),
-            thread::spawn(move || carry(from_bob, to_alice, BOB, how.leave, &to_alice_firewalls, stopped_too)),
+            runtime.spawn(carry(from_alice, to_bob, ALICE, how.leave, to_bob_firewalls, stopped.clone())),
+            runtime.spawn(carry(from_bob, to_alice, BOB, how.leave, to_alice_firewalls, stopped)),
         ];
-        Self { offload, directions, stop }
+        Self { offload, directions, stop, runtime }
     }
 
     pub(crate) fn offload(&self) -> Offload {
@@ -113,7 +115,7 @@ impl Bridge {
         drop(self.stop);
         let mut moved = Moved::default();
         for direction in self.directions {
-            let one = direction.join().unwrap();
+            let one = self.runtime.block_on(direction).unwrap();
             moved.longest = moved.longest.max(one.longest);
             moved.packets += one.packets;
             moved.writes += one.writes;
@@ -124,21 +126,26 @@ impl Bridge {
 }
 
 /// Carries packets one way. The sender's firewall comes first; both see both ways.
-fn carry(
+async fn carry(
     mut reader: Reader,
     mut writer: Writer,
     from: PeerId,
     leave: bool,
-    [own_firewall, others_firewall]: &[Arc<Firewall>; 2],
-    stop: PipeReader,
+    [own_firewall, others_firewall]: [Arc<Firewall>; 2],
+    mut stop: watch::Receiver<()>,
 ) -> Moved {
     let (own, other) = (snapshot(from), snapshot(if from == ALICE { BOB } else { ALICE }));
     let mut replies = reader.writer();
     let sender = Party { peer: from, network: HOME };
     let mut moved = Moved::default();
-    while reader.wait(stop.as_fd()).unwrap() == Wake::Readable {
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.changed() => break,
+            readable = reader.readable() => readable.unwrap(),
+        }
         while let Some(chunk) = reader.read().unwrap() {
-            match plane::outbound(&own, own_firewall, chunk.packet(), 0) {
+            match plane::outbound(&own, &own_firewall, chunk.packet(), 0) {
                 Ok(Outbound::Peer(routed)) => {
                     assert_eq!(routed.peer(), if from == ALICE { BOB } else { ALICE });
                     moved.longest = moved.longest.max(chunk.packet().len());
@@ -147,7 +154,7 @@ fn carry(
                         assert!(packet.len() <= usize::from(MTU), "a segment has {} bytes", packet.len());
                         moved.left += u64::from(checksum == Checksum::Left);
                         let packet = packet.to_vec();
-                        batch.push(plane::inbound(&other, others_firewall, sender, packet, checksum, 0).unwrap());
+                        batch.push(plane::inbound(&other, &others_firewall, sender, packet, checksum, 0).unwrap());
                     });
                     split.unwrap();
                     assert_eq!(writer.write(&batch).unwrap(), batch.len());

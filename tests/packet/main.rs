@@ -25,7 +25,8 @@ use nix::{
         sockopt::{RcvBuf, UdpGsoSegment},
     },
 };
-use ray_engine::tun::{Offload, Queue, merge::Allowed};
+use ray_engine::tun::{Offload, Queue, Reader, Writer, merge::Allowed};
+use tokio::runtime::Runtime;
 
 use crate::{
     bridge::{Bridge, How, MTU, Moved, Side},
@@ -170,8 +171,9 @@ fn an_adopted_queue_never_blocks() {
     in_a_namespace(|| {
         let fd = open_tun(VNET);
         device::configure("100.64.0.1", "200::1", MTU);
-        let (mut reader, mut writer) = Queue::adopt(fd, true, MTU).unwrap().into_split();
+        let (runtime, mut reader, mut writer) = split(Queue::adopt(fd, true, MTU).unwrap());
         // What the kernel sends by itself when the interface comes up ends at some point.
+        runtime.block_on(reader.readable()).unwrap();
         while reader.read().unwrap().is_some() {}
         assert_eq!(writer.write::<Vec<u8>>(&[]).unwrap(), 0);
     });
@@ -194,7 +196,7 @@ fn a_probe_finds_what_the_kernel_takes_and_no_packet_reaches_the_host() {
         let queue = Queue::adopt(fd, true, MTU).unwrap();
         let all = Allowed { split_tcp: true, split_udp: true, checksum: true, mtu: MTU };
         let offload = queue.offload();
-        let (_, writer) = queue.into_split();
+        let (_runtime, _, writer) = split(queue);
         assert_eq!((offload, writer.allowed()), (Offload::TcpAndUdp, all), "this kernel knows all of it");
         assert_eq!(received(), 0);
     });
@@ -206,10 +208,20 @@ fn a_device_that_is_up_is_not_tried() {
         let fd = open_tun(VNET);
         device::configure("100.64.0.1", "200::1", MTU);
         let before = dropped();
-        let (_, writer) = Queue::adopt(fd, true, MTU).unwrap().into_split();
+        let (_runtime, _, writer) = split(Queue::adopt(fd, true, MTU).unwrap());
         assert!(writer.allowed().split_tcp && writer.allowed().split_udp);
         assert_eq!((received(), dropped()), (0, before));
     });
+}
+
+/// The halves of a queue, and what tells when it can be read.
+fn split(queue: Queue) -> (Runtime, Reader, Writer) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+    let (reader, writer) = {
+        let _context = runtime.enter();
+        queue.into_split().unwrap()
+    };
+    (runtime, reader, writer)
 }
 
 fn move_bytes(how: How, address: &'static str) -> Moved {

@@ -6,12 +6,13 @@ use crate::{
 };
 
 /// Where unsafe code may stand, and why there.
-const UNSAFE_ALLOWED: [(&str, &str); 12] = [
+const UNSAFE_ALLOWED: [(&str, &str); 13] = [
     ("ray-ipc/src/fd.rs", "received descriptors become owned ones"),
     ("ray-ipc/src/cred.rs", "asks the kernel for a peer's groups"),
     ("ray-ipc/confine/src/sys.rs", "process flags, the environment, Landlock without a crate"),
     ("ray-helper/src/sys/", "ioctl on the TUN device"),
     ("ray-engine/src/tun/ioctl.rs", "ioctl on the TUN device"),
+    ("ray-engine/src/tun/watched.rs", "vouches for a descriptor that the runtime watches"),
     ("ray-cli/src/probe/call.rs", "tries the system calls that a confined process must not make"),
     ("ray-cli/src/cmd/doctor/look/adjtimex.rs", "asks whether the clock is synchronised"),
     ("tests/src/live_helper/", "one thread takes on another uid"),

@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod admin;
 mod code;
 pub(crate) mod completions;
+pub(crate) mod config;
 mod confirm;
 pub(crate) mod create;
 pub(crate) mod deny;
@@ -110,6 +111,7 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<u8, Stop> {
         Verb::Ephemeral(ephemeral) => ephemeral.run(context)?,
         Verb::Leave(leave) => leave.run(context)?,
         Verb::Nuke(nuke) => nuke.run(context)?,
+        Verb::Config(config) => config.run(context)?,
         Verb::Version(version) => version.run(context)?,
         Verb::Whoami(whoami) => whoami.run(context)?,
         Verb::Completions(completions) => completions.run(context)?,

@@ -1,5 +1,6 @@
 //! Answers as JSON values with a versioned schema, one file a noun. Within a version keys are only ever added.
 
+pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod firewall;
 pub(crate) mod group;

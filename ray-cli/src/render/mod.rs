@@ -1,5 +1,6 @@
 //! Answers as text: pure functions, one file a noun. Everything from elsewhere goes through `escape`.
 
+pub(crate) mod config;
 pub(crate) mod device;
 pub(crate) mod doctor;
 pub(crate) mod engine;

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod data_path;
 
 use std::{
     fmt, fs, io,
@@ -15,8 +16,9 @@ use self::access::Written;
 pub use self::{
     access::{AccessLists, ENTRIES_MAX, Entry, Who},
     accounts::Accounts,
+    data_path::{Choices, DataPath, Key, Value},
 };
-use crate::{ident::is_mesh_address, packet::ipv6};
+use crate::ident::is_mesh_address;
 
 pub const CONFIG_PATH: &str = "/etc/rayfish/engine.toml";
 
@@ -24,10 +26,6 @@ pub const CONFIG_PATH: &str = "/etc/rayfish/engine.toml";
 const FILE_MAX: u64 = 64 * 1024;
 /// More servers than this cost more than they help: each is asked.
 const SERVERS_MAX: usize = 16;
-/// Below it the kernel drops IPv6 from a device.
-const MTU_MIN: u16 = ipv6::MTU_MIN;
-/// What fits one QUIC datagram on an ordinary 1500-byte path; larger packets would always be split.
-const MTU_MAX: u16 = 1400;
 
 /// Validated settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,9 +42,8 @@ pub struct Config {
     pub bind_port: u16,
     /// Who may do what besides root.
     pub access: AccessLists,
-    pub mtu: u16,
-    pub queues: u8,
-    pub offload: bool,
+    /// What root says of the device.
+    pub data_path: Choices,
     pub ipv6_only: bool,
 }
 
@@ -155,12 +152,8 @@ fn read_file(path: &Path, accounts: &Accounts) -> Result<Config, ConfigError> {
 /// Parses and validates the text of a settings file.
 pub fn parse(text: &str, accounts: &Accounts) -> Result<Config, ConfigError> {
     let file: File = toml::from_str(text).map_err(ConfigError::Syntax)?;
-    if !(MTU_MIN..=MTU_MAX).contains(&file.mtu) {
-        return Err(value("mtu", format!("{} is not in {MTU_MIN}..={MTU_MAX}", file.mtu)));
-    }
-    if file.queues == 0 || usize::from(file.queues) > ray_ipc::limits::QUEUES_MAX {
-        return Err(value("queues", format!("{} is not in 1..={}", file.queues, ray_ipc::limits::QUEUES_MAX)));
-    }
+    let data_path = Choices { offload: file.offload, mtu: file.mtu, queues: file.queues };
+    data_path.check().map_err(|(key, why)| value(key.name(), why))?;
     if let Some(overlay) = file.external_addrs.iter().find(|addr| is_mesh_address(addr.ip())) {
         tracing::warn!("external_addrs names {overlay}, which lies inside the mesh: no peer will be able to use it");
     }
@@ -182,9 +175,7 @@ pub fn parse(text: &str, accounts: &Accounts) -> Result<Config, ConfigError> {
             users: entries("users", file.users, accounts)?,
             readers: entries("readers", file.readers, accounts)?,
         },
-        mtu: file.mtu,
-        queues: file.queues,
-        offload: file.offload,
+        data_path,
         ipv6_only: file.ipv6_only,
     })
 }
@@ -202,9 +193,9 @@ struct File {
     readers: Vec<Written>,
     users: Vec<Written>,
     admins: Vec<Written>,
-    mtu: u16,
-    queues: u8,
-    offload: bool,
+    mtu: Option<u16>,
+    queues: Option<u8>,
+    offload: Option<bool>,
     ipv6_only: bool,
 }
 
@@ -221,9 +212,9 @@ impl Default for File {
             readers: Written::everybody(),
             users: Vec::new(),
             admins: Vec::new(),
-            mtu: MTU_MAX,
-            queues: 1,
-            offload: true,
+            mtu: None,
+            queues: None,
+            offload: None,
             ipv6_only: false,
         }
     }
@@ -278,7 +269,7 @@ mod tests {
     fn an_empty_file_means_the_defaults() {
         let config = parse("").unwrap();
         assert_eq!(config.relays, Servers::Public);
-        assert_eq!((config.mtu, config.queues, config.offload), (1400, 1, true));
+        assert_eq!(DataPath::of(config.data_path), DataPath { offload: true, mtu: 1400, queues: 1 });
         let everybody = [Entry { text: "*".to_owned(), who: Who::Everybody }];
         assert_eq!(config.access.readers, everybody);
         assert!(config.access.users.is_empty() && config.access.admins.is_empty());

@@ -4,10 +4,10 @@
 //! compile until it has its row.
 
 use ray_ipc::control::{
-    AcceptRequest, CreateRequest, EphemeralRequest, ErrorCode, FirewallRequest, FlowDirection, FlowProtocol,
-    GroupRequest, InviteRequest, JoinRequest, LeaveRequest, Level, LogRequest, MemberRequest, NetworkMode,
-    NetworkRequest, PingRequest, RenameRequest, Request, RevokeInviteRequest, SetModeRequest, SuggestionRequest,
-    SuggestionScope,
+    AcceptRequest, ConfigRequest, CreateRequest, EphemeralRequest, ErrorCode, FirewallRequest, FlowDirection,
+    FlowProtocol, GroupRequest, InviteRequest, JoinRequest, LeaveRequest, Level, LogRequest, MemberRequest,
+    NetworkMode, NetworkRequest, PingRequest, RenameRequest, Request, RevokeInviteRequest, SetModeRequest, SettingKey,
+    SuggestionRequest, SuggestionScope,
 };
 
 use super::{Access, Caller, OverflowIds, check, check::whoami, need};
@@ -59,6 +59,8 @@ matrix! {
     Request::Firewall(FirewallRequest::AutoAccept { on: None, .. }) => Read,
         Request::Firewall(FirewallRequest::AutoAccept { network: None, on: None });
     Request::Group(GroupRequest::List { .. }) => Read, Request::Group(GroupRequest::List { network: None });
+    Request::Config(ConfigRequest::List) => Read, Request::Config(ConfigRequest::List);
+    Request::Config(ConfigRequest::Get { .. }) => Read, Request::Config(ConfigRequest::Get { key: SettingKey::Mtu });
     Request::Up => Use, Request::Up;
     Request::Down => Use, Request::Down;
     Request::Firewall(FirewallRequest::Log { .. }) => Use, Request::Firewall(FirewallRequest::Log { limit: 0 });
@@ -108,6 +110,10 @@ matrix! {
         Request::Group(GroupRequest::Add { network: None, group: text(), member: text() });
     Request::Group(GroupRequest::Remove { .. }) => Admin,
         Request::Group(GroupRequest::Remove { network: None, group: text(), member: text() });
+    Request::Config(ConfigRequest::Set { .. }) => Admin,
+        Request::Config(ConfigRequest::Set { key: SettingKey::Mtu, value: text() });
+    Request::Config(ConfigRequest::Unset { .. }) => Admin,
+        Request::Config(ConfigRequest::Unset { key: SettingKey::Mtu });
 }
 
 /// Every kind of caller, and the level that it has.

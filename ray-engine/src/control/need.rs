@@ -5,7 +5,7 @@
 //! the data plane up or down, and following the flows that are dropped, which tells whom the host's users talk to. Everything
 //! else changes what is kept, here or for others, and is for admins. The table for users is in `docs/cli.md`.
 
-use ray_ipc::control::{EphemeralRequest, FirewallRequest, GroupRequest, Level, Request};
+use ray_ipc::control::{ConfigRequest, EphemeralRequest, FirewallRequest, GroupRequest, Level, Request};
 
 /// What a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,7 @@ pub fn need(request: &Request) -> Need {
         Request::Ephemeral(EphemeralRequest { seconds: Some(_), .. }) => (Level::Admin, "ray ephemeral"),
         Request::Firewall(request) => return firewall(request),
         Request::Group(request) => return group(request),
+        Request::Config(request) => return config(request),
     };
     Need { level, command }
 }
@@ -77,6 +78,16 @@ fn group(request: &GroupRequest) -> Need {
         GroupRequest::List { .. } => (Level::Read, "ray group list"),
         GroupRequest::Add { .. } => (Level::Admin, "ray group add"),
         GroupRequest::Remove { .. } => (Level::Admin, "ray group remove"),
+    };
+    Need { level, command }
+}
+
+fn config(request: &ConfigRequest) -> Need {
+    let (level, command) = match request {
+        ConfigRequest::List => (Level::Read, "ray config"),
+        ConfigRequest::Get { .. } => (Level::Read, "ray config get"),
+        ConfigRequest::Set { .. } => (Level::Admin, "ray config set"),
+        ConfigRequest::Unset { .. } => (Level::Admin, "ray config unset"),
     };
     Need { level, command }
 }

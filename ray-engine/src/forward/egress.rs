@@ -1,7 +1,9 @@
-//! Device to links: one thread a queue. It takes what the device holds, up to a burst, judges each super-packet once, and
-//! hands each link its packets together.
+//! Device to links: one task a queue. It takes what the device holds, up to a burst, judges each super-packet once, and hands
+//! each link its packets together.
 
-use std::{io, os::fd::BorrowedFd, sync::Arc};
+use std::{io, sync::Arc};
+
+use tokio::task::yield_now;
 
 use super::{Forwarder, millis, outlet::Outlet};
 use crate::{
@@ -9,25 +11,31 @@ use crate::{
     mesh::Mesh,
     packet,
     plane::{self, DropReason, Outbound, Snapshot},
-    tun::{Chunk, Reader, Wake, Writer},
+    tun::{Chunk, Reader, Writer},
 };
 
 /// Reads before the links get what was read: few enough that the first of them does not wait for the last.
 const READS_MAX: usize = 16;
 
-/// Runs until `stop` is readable (`Ok`) or the device is gone (`Err`).
-pub(super) fn run(forwarder: &Arc<Forwarder>, mesh: &Mesh, mut reader: Reader, stop: BorrowedFd<'_>) -> io::Result<()> {
+/// Runs until the device is gone. It may be dropped wherever it waits.
+pub(super) async fn run(forwarder: &Forwarder, mesh: &Mesh, mut reader: Reader) -> io::Error {
     let mut replies = reader.writer();
     let mut burst: Vec<Arc<Outlet>> = Vec::new();
-    while reader.wait(stop)? == Wake::Readable {
-        let taken = take_burst(forwarder, mesh, &mut reader, &mut burst, &mut replies);
+    loop {
+        let taken = match reader.readable().await {
+            Ok(()) => take_burst(forwarder, mesh, &mut reader, &mut burst, &mut replies),
+            Err(error) => Err(error),
+        };
         // What was taken before an error leaves all the same.
         for outlet in burst.drain(..) {
             outlet.flush(forwarder);
         }
-        taken?;
+        if let Err(error) = taken {
+            return error;
+        }
+        // The links' own tasks send what was handed over before more is.
+        yield_now().await;
     }
-    Ok(())
 }
 
 fn take_burst(

@@ -1,5 +1,6 @@
 //! The packet loops: device to links, links to device. Nothing is decided here; the plane decides. Layer 5.
 
+mod device;
 mod egress;
 mod ingress;
 mod outlet;
@@ -27,7 +28,7 @@ use crate::{
     plane::{self, Deliverable, DropReason, Live, Outbound, Routed},
     probe::Probes,
     queue::{Micros, Pool, Waiting},
-    tun::{Chunk, OwnedChunk, Writer},
+    tun::{Chunk, OwnedChunk},
 };
 
 /// How often flows that have ended give their memory back.
@@ -42,7 +43,7 @@ pub struct Forwarder {
     probes: Arc<Probes>,
     feed: Arc<DropFeed>,
     /// The device's writers, one a queue; none while the tunnel is down.
-    device: ArcSwapOption<Vec<Mutex<Writer>>>,
+    device: ArcSwapOption<device::Writers>,
     /// The ways out, one a peer with a link.
     outlets: ArcSwap<HashMap<PeerId, Arc<Outlet>>>,
     /// The memory that the queues of all links share.

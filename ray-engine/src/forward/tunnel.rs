@@ -1,16 +1,20 @@
-//! Keeps the tunnel as it is wanted: asks the helper for the device, runs the packet loops on its queues, hands the device
+//! Keeps the tunnel as it is wanted: asks the helper for the device, has its queues read, hands the device
 //! back to a helper that has started anew, and starts over when the device is gone.
 //!
 //! A tunnel whose helper is gone carries packets for as long as its device lives, however long that is: the helper is
 //! needed for changes only, and taking the tunnel down would gain nothing but the loss of its connections.
+//!
+//! A tunnel that shall have another shape is set up anew, by a helper that answers. The helper keeps the device meanwhile,
+//! with its addresses and routes, unless the number of queues changes: that needs another device. Either way connections
+//! inside it go on after a moment without packets.
 
 use std::{
     io,
     net::IpAddr,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::AsFd,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -20,18 +24,16 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::eventfd::{EfdFlags, EventFd},
 };
 use ray_ipc::helper::{LinkState, Route};
+use tokio::runtime::Handle;
 
-use super::{Forwarder, egress};
+use super::{Forwarder, device::Device};
 use crate::{
-    config::Config,
-    host::{Client, HostError, OpenedTun, Tun, TunnelControl, TunnelState, TunnelWanted, replace_routes_around},
+    host::{Client, HostError, OpenedTun, Shape, Tun, TunnelControl, TunnelState, TunnelWanted, replace_routes_around},
     ident::{MESH_V4, MESH_V4_PREFIX, MESH_V6, MESH_V6_PREFIX},
     mesh::Mesh,
     store::crash_point,
-    tun::{Offload, Queue},
 };
 
 /// Between attempts to set a wanted tunnel up, or to find a helper for one that runs.
@@ -48,19 +50,17 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Starts the thread. The tunnel comes up when [`TunnelControl::want`] says so.
-    pub fn start(helper_socket: &Path, config: &Config, forwarder: Arc<Forwarder>, mesh: Mesh) -> io::Result<Self> {
+    /// Starts the thread, within the runtime that is to carry the packets. The tunnel comes up when [`TunnelControl::want`] says so.
+    pub fn start(helper_socket: &Path, forwarder: Arc<Forwarder>, mesh: Mesh) -> io::Result<Self> {
         let control = TunnelControl::new()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let keeper = Keeper {
             helper_socket: helper_socket.to_owned(),
-            mtu: config.mtu,
-            queues: config.queues,
-            offload: config.offload,
             forwarder,
             mesh,
             control: control.clone(),
             stopping: stopping.clone(),
+            runtime: Handle::current(),
         };
         let thread = thread::Builder::new().name("tunnel".to_owned()).spawn(move || keeper.run())?;
         Ok(Self { control, stopping, thread })
@@ -70,7 +70,7 @@ impl Tunnel {
         self.control.clone()
     }
 
-    /// Ends the loops and lets go of the helper, which keeps the device for its grace time.
+    /// Ends the reading and lets go of the helper, which keeps the device for its grace time.
     pub fn stop(self) {
         self.stopping.store(true, Ordering::Release);
         self.control.nudge();
@@ -82,13 +82,12 @@ impl Tunnel {
 
 struct Keeper {
     helper_socket: PathBuf,
-    mtu: u16,
-    queues: u8,
-    offload: bool,
     forwarder: Arc<Forwarder>,
     mesh: Mesh,
     control: TunnelControl,
     stopping: Arc<AtomicBool>,
+    /// Where packets are carried.
+    runtime: Handle,
 }
 
 /// A tunnel that is up.
@@ -96,7 +95,7 @@ struct Running {
     /// `None` while no helper answers.
     client: Option<Client>,
     tun: Tun,
-    loops: Loops,
+    device: Device,
 }
 
 impl Keeper {
@@ -128,13 +127,13 @@ impl Keeper {
                     tracing::warn!("lost the device; setting the tunnel up anew");
                     self.control.report(TunnelState::Starting);
                     if let Some(broken) = running.take() {
-                        self.end_loops(broken.loops);
+                        broken.device.end(&self.forwarder);
                     }
                 }
             }
         }
         if let Some(up) = running {
-            self.end_loops(up.loops);
+            up.device.end(&self.forwarder);
         }
     }
 
@@ -162,13 +161,14 @@ impl Keeper {
     }
 
     fn open(&self, client: Client, wanted: &TunnelWanted) -> Result<Running, HostError> {
-        let OpenedTun { tun, queues } = client.open_tun(self.queues, self.mtu)?;
+        let OpenedTun { tun, queues } = client.open_tun(wanted.shape.queues, wanted.shape.mtu)?;
         crash_point("tunnel-after-open");
-        let (loops, offload) = self.start_loops(queues).map_err(HostError::Send)?;
+        let started = Device::start(&self.runtime, queues, wanted.shape, &self.forwarder, &self.mesh, &self.control);
+        let device = started.map_err(HostError::Send)?;
         let outside = match assert_wanted(&client, wanted) {
             Ok(outside) => outside,
             Err(error) => {
-                self.end_loops(loops);
+                device.end(&self.forwarder);
                 return Err(error);
             }
         };
@@ -176,18 +176,23 @@ impl Keeper {
             ifname: tun.ifname,
             mtu: tun.mtu,
             queues: tun.queues,
-            offload,
+            offload: device.offload(),
             v4: wanted.v4,
             v6: wanted.v6,
             outside,
+            shape: wanted.shape,
             unattended: None,
         };
-        Ok(Running { client: Some(client), tun, loops })
+        Ok(Running { client: Some(client), tun, device })
     }
 
-    /// Finds a helper for a running tunnel that has none, and gives the tunnel other addresses where they are wanted. One
-    /// whose helper does not do its part is set up anew.
+    /// Finds a helper for a running tunnel that has none, and gives the tunnel another shape or other addresses where they
+    /// are wanted. One whose helper does not do its part is set up anew.
     fn attend(&self, mut up: Running, wanted: &TunnelWanted) -> Option<Running> {
+        if up.client.is_some() && up.tun.shape != wanted.shape {
+            self.give_up(up, wanted.shape);
+            return None;
+        }
         let unchanged = (up.tun.v4, up.tun.v6) == (wanted.v4, wanted.v6);
         let attended = match &up.client {
             Some(_) if unchanged => return Some(up),
@@ -202,6 +207,9 @@ impl Keeper {
                 if let Some(client) = found {
                     tracing::info!(interface = up.tun.ifname, "a helper has the device again");
                     up.client = Some(client);
+                    if up.tun.shape != wanted.shape {
+                        self.control.nudge();
+                    }
                 }
                 (up.tun.v4, up.tun.v6, up.tun.outside, up.tun.unattended) = (wanted.v4, wanted.v6, outside, None);
                 self.control.report(TunnelState::Up(up.tun.clone()));
@@ -219,7 +227,7 @@ impl Keeper {
             Err(error) => {
                 tracing::warn!(%error, "keeping the tunnel; setting it up anew");
                 self.control.report(TunnelState::Starting);
-                self.end_loops(up.loops);
+                up.device.end(&self.forwarder);
                 self.control.nudge();
                 None
             }
@@ -231,71 +239,33 @@ impl Keeper {
     fn hand_back(&self, up: &Running, wanted: &TunnelWanted) -> Result<(Client, Vec<IpAddr>), HostError> {
         let client = Client::connect(&self.helper_socket)?;
         crash_point("tunnel-before-return");
-        let queues: Vec<BorrowedFd<'_>> = up.loops.queues.iter().map(AsFd::as_fd).collect();
-        client.return_tun(&queues)?;
+        client.return_tun(&up.device.queues())?;
         crash_point("tunnel-after-return");
         let outside = assert_wanted(&client, wanted)?;
         Ok((client, outside))
     }
 
+    /// Ends a tunnel so that it is set up anew at once, on the same device where that can have the shape.
+    fn give_up(&self, up: Running, shape: Shape) {
+        tracing::info!(?shape, "setting the tunnel up anew");
+        self.control.report(TunnelState::Starting);
+        up.device.end(&self.forwarder);
+        let unfit = up.client.as_ref().filter(|_| up.tun.shape.queues != shape.queues);
+        if let Some(Err(error)) = unfit.map(Client::release) {
+            tracing::warn!(%error, "releasing the device");
+        }
+        self.control.nudge();
+    }
+
     /// Without a helper the device goes all the same: with its last queue.
     fn take_down(&self, up: Running) {
-        self.end_loops(up.loops);
+        up.device.end(&self.forwarder);
         crash_point("tunnel-before-release");
         if let Some(Err(error)) = up.client.as_ref().map(Client::release) {
             tracing::warn!(%error, "releasing the device");
         }
         tracing::info!("tunnel down");
         self.control.report(TunnelState::Down);
-    }
-
-    fn start_loops(&self, queues: Vec<OwnedFd>) -> io::Result<(Loops, bool)> {
-        let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let broken = Arc::new(AtomicBool::new(false));
-        let (mut writers, mut readers, mut offload) = (Vec::new(), Vec::new(), true);
-        let mut handles = Vec::new();
-        for fd in queues {
-            let queue = Queue::adopt(fd, self.offload, self.mtu)?;
-            handles.push(queue.handle());
-            offload &= queue.offload() != Offload::Off;
-            let (reader, writer) = queue.into_split();
-            readers.push(reader);
-            writers.push(Mutex::new(writer));
-        }
-        self.forwarder.device.store(Some(Arc::new(writers)));
-        let mut loops = Loops { stop: stop.clone(), threads: Vec::new(), broken: broken.clone(), queues: handles };
-        for reader in readers {
-            let (forwarder, mesh) = (self.forwarder.clone(), self.mesh.clone());
-            let (stop, broken, control) = (stop.clone(), broken.clone(), self.control.clone());
-            let thread = thread::Builder::new().name("egress".to_owned()).spawn(move || {
-                if let Err(error) = egress::run(&forwarder, &mesh, reader, stop.as_fd()) {
-                    tracing::warn!(%error, "reading from the device");
-                    broken.store(true, Ordering::Release);
-                    control.nudge();
-                }
-            });
-            match thread {
-                Ok(thread) => loops.threads.push(thread),
-                Err(error) => {
-                    self.end_loops(loops);
-                    return Err(error);
-                }
-            }
-        }
-        Ok((loops, offload))
-    }
-
-    /// Ends the loops and closes the queues.
-    fn end_loops(&self, loops: Loops) {
-        self.forwarder.device.store(None);
-        if let Err(error) = loops.stop.write(1) {
-            tracing::error!(%error, "stopping the packet loops");
-        }
-        for thread in loops.threads {
-            if thread.join().is_err() {
-                tracing::error!("a packet loop panicked");
-            }
-        }
     }
 
     /// Waits for a wish, for the helper's or the device's end, or for the next attempt.
@@ -325,7 +295,7 @@ impl Keeper {
             if woken {
                 self.control.acknowledge();
             }
-            let device_gone = running.is_some_and(|up| up.loops.broken.load(Ordering::Acquire));
+            let device_gone = running.is_some_and(|up| up.device.is_gone());
             return match (device_gone, helper_gone) {
                 (true, _) => Woken::DeviceGone,
                 (false, true) => Woken::HelperGone,
@@ -340,14 +310,6 @@ enum Woken {
     Wish,
     HelperGone,
     DeviceGone,
-}
-
-struct Loops {
-    stop: Arc<EventFd>,
-    threads: Vec<JoinHandle<()>>,
-    broken: Arc<AtomicBool>,
-    /// Keep the queues open, for a helper that has started anew.
-    queues: Vec<Arc<OwnedFd>>,
 }
 
 /// How long to wait after an attempt that ended with `error`, when the last time it was `last`.

@@ -11,7 +11,7 @@ use ray_ipc::{codec::CodecError, fd::RecvError, helper::Refusal};
 pub use self::{
     around::replace_routes_around,
     client::{Client, OpenedTun},
-    tunnel::{Tun, TunnelControl, TunnelState, TunnelWanted},
+    tunnel::{Shape, Tun, TunnelControl, TunnelState, TunnelWanted},
 };
 
 /// Why the helper did not do what was asked.

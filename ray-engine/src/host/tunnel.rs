@@ -21,14 +21,25 @@ pub struct Tun {
     pub v6: Ipv6Addr,
     /// Addresses inside the mesh that the host keeps for itself: packets to them go where the host's own routes say.
     pub outside: Vec<IpAddr>,
+    /// What it was asked to be; the kernel may know less offload than that.
+    pub shape: Shape,
     /// Why no helper answers for it at present; packets flow all the same.
     pub unattended: Option<String>,
+}
+
+/// How the device shall be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub mtu: u16,
+    pub queues: u8,
+    pub offload: bool,
 }
 
 /// What the tunnel shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TunnelWanted {
     pub up: bool,
+    pub shape: Shape,
     pub v4: Option<Ipv4Addr>,
     pub v6: Ipv6Addr,
 }

@@ -53,7 +53,7 @@ impl Core {
             handles,
             shared: self.shared(),
         });
-        self.tunnel.want(TunnelWanted { up: self.wanted_up, v4: own_v4, v6: own_v6 });
+        self.tunnel.want(TunnelWanted { up: self.wanted_up, shape: self.config.shape(), v4: own_v4, v6: own_v6 });
 
         let members: BTreeSet<PeerId> = self
             .live_networks()

@@ -8,6 +8,7 @@ mod answer;
 mod applicant;
 mod apply;
 mod bucket;
+mod config;
 mod create;
 mod doubts;
 mod duties;
@@ -42,6 +43,7 @@ mod warnings;
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -55,6 +57,7 @@ use tokio::{
 
 use self::{
     bucket::Buckets,
+    config::{Config, Trial},
     firewall::{Firewall, Naming},
     former::{HEARINGS, HandedIn},
     join::{Joined, Petitions, Waiting, Waits},
@@ -63,6 +66,7 @@ use self::{
     sync::AnnouncedNetworks,
 };
 use crate::{
+    config::Choices,
     feed::DropFeed,
     host::TunnelControl,
     ident::{Hostname, PeerId, RoomId, UnixTime},
@@ -98,6 +102,8 @@ pub struct Parts {
     /// Name to use where the user gives none.
     pub hostname: Hostname,
     pub ipv6_only: bool,
+    /// Root's settings file, and what it says of the device.
+    pub config: (PathBuf, Choices),
     /// What root should know about the settings, in words.
     pub warnings: Vec<String>,
     /// What the kernel holds this process to.
@@ -154,6 +160,8 @@ enum Command {
     },
     /// A follower of dropped flows asks for names.
     Name(Naming),
+    /// The tunnel has taken a setting, or not.
+    ConfigTried(Box<Trial>),
     /// Somebody wants to know whether the service still comes to answer.
     Pulse(oneshot::Sender<()>),
     /// A look-up has ended.
@@ -197,6 +205,7 @@ struct Core {
     me: PeerId,
     hostname: Hostname,
     ipv6_only: bool,
+    config: Config,
     /// What root should know about the settings, in words.
     warnings: Vec<String>,
     confinement: Confinement,
@@ -241,6 +250,7 @@ struct Core {
 impl Core {
     fn load(parts: Parts, commands: mpsc::WeakSender<Command>) -> Result<Self, StoreError> {
         let wanted_up = parts.store.settings()?.up;
+        let config = Config::load(&parts.store, parts.config);
         let firewall = Firewall::new(parts.store.firewall()?);
         let mut core = Self {
             key: SigningKey::from_bytes(&parts.secret_key),
@@ -248,6 +258,7 @@ impl Core {
             store: parts.store,
             hostname: parts.hostname,
             ipv6_only: parts.ipv6_only,
+            config,
             warnings: parts.warnings,
             confinement: parts.confinement,
             mesh: parts.mesh,
@@ -314,6 +325,7 @@ impl Core {
             Command::HandedIn(handed) => self.finish_handing_in(handed),
             Command::Published { room, outcome } => self.finish_publishing(room, outcome),
             Command::Name(naming) => self.name_party(naming),
+            Command::ConfigTried(trial) => self.finish_config(*trial).await,
             // Who asked and does not wait any more has its answer.
             Command::Pulse(answer) => drop(answer.send(())),
             Command::LookedUp { room, found } => self.finish_looking(room, found),
@@ -381,6 +393,7 @@ impl Core {
             Request::Ping(request) => return self.ping(request, answer).await,
             Request::Log(request) => return self.log(request, answer).await,
             Request::Firewall(request) => return self.firewall(request, answer).await,
+            Request::Config(request) => return self.config(request, answer).await,
             Request::Create(request) => self.create(request).map(Reply::Created),
             Request::Leave(request) => self.leave(&request).map(Reply::Left),
             Request::Nuke(request) => self.nuke(&request).map(Reply::Nuked),

@@ -45,7 +45,7 @@ impl Core {
         };
         let mut warnings: Vec<String> =
             self.conflicts.iter().chain(self.notices.iter().map(|(_, words)| words)).cloned().collect();
-        warnings.extend(self.warnings.iter().cloned());
+        warnings.extend(self.warnings.iter().chain(&self.config.warnings).cloned());
         if let (TunnelState::Failed { helper_reachable: true, reason }, true) = (&state, self.wanted_up) {
             warnings.push(format!("the tunnel is wanted but not up: {reason}"));
         }

@@ -5,6 +5,7 @@
 //! /var/lib/rayfish/            0700
 //!   identity.key               0600  32 bytes, the endpoint's secret key
 //!   settings.toml              what the user last asked for
+//!   config                     0600  what `ray config` has set
 //!   firewall                   0600  rules with keys, defaults, and what was decided about suggestions
 //!   firewall.damaged           a firewall file as it was before it was replaced
 //!   left/<room id>             the entry by which this node left, for the day that it joins again
@@ -22,6 +23,7 @@
 //! or the new one. [`crash_point`] is where tests do that.
 
 mod atomic;
+mod config;
 mod crash;
 mod error;
 mod firewall;
@@ -115,6 +117,15 @@ impl Store {
 
     pub fn save_settings(&self, settings: &Settings) -> Result<(), StoreError> {
         settings::save(&self.root, settings)
+    }
+
+    /// What was set while the engine ran: keys with their values, in words.
+    pub fn config(&self) -> Result<Vec<(String, String)>, StoreError> {
+        config::load(&self.root)
+    }
+
+    pub fn save_config(&self, settings: &[(&str, String)]) -> Result<(), StoreError> {
+        config::save(&self.root, settings)
     }
 
     /// The firewall of this host. A file that is damaged is kept aside, and what comes back lets nothing pass.

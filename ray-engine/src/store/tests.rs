@@ -37,6 +37,25 @@ fn refuses_a_state_directory_that_others_can_enter() {
 }
 
 #[test]
+fn keeps_what_was_set_and_refuses_a_file_that_is_not_its_own() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    assert_eq!(store.config().unwrap(), []);
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    store.save_config(&[("mtu", "1300".to_owned()), ("offload", "off".to_owned())]).unwrap();
+    let path = dir.path.join("config");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    let kept = Store::open(&dir.path).unwrap().config().unwrap();
+    assert_eq!(kept, [pair("mtu", "1300"), pair("offload", "off")]);
+    for damaged in [&b"mtu\n"[..], b"\0\0\0", b"mtu = \xff", b"mtu=1300", &[b'a'; 5000]] {
+        fs::write(&path, damaged).unwrap();
+        assert!(store.config().is_err(), "{damaged:?}");
+    }
+    store.save_config(&[]).unwrap();
+    assert_eq!(store.config().unwrap(), []);
+}
+
+#[test]
 fn a_torn_append_loses_nothing_that_was_acknowledged() {
     let dir = TempDir::new();
     let store = Store::open(&dir.path).unwrap();

@@ -1,4 +1,4 @@
-//! The control calls on a TUN queue. The only unsafe code of the packet path.
+//! The control calls on a TUN queue.
 #![allow(unsafe_code, reason = "ioctl on the TUN device")]
 
 use std::{

@@ -11,6 +11,7 @@ mod probe;
 mod reader;
 mod split;
 mod vnet;
+mod watched;
 mod writer;
 
 use std::{io, os::fd::OwnedFd, sync::Arc};
@@ -24,7 +25,7 @@ pub use self::{
     chunk::{Chunk, OwnedChunk},
     ioctl::Offload,
     merger::{Counts, Merger},
-    reader::{Reader, Wake},
+    reader::Reader,
     writer::Writer,
 };
 
@@ -71,8 +72,8 @@ impl Queue {
         Arc::clone(&self.fd)
     }
 
-    /// One half for each packet loop.
-    pub fn into_split(self) -> (Reader, Writer) {
-        (Reader::new(Arc::clone(&self.fd)), Writer::new(self.fd, self.allowed))
+    /// One half for each packet loop. Within a runtime.
+    pub fn into_split(self) -> io::Result<(Reader, Writer)> {
+        Ok((Reader::new(Arc::clone(&self.fd))?, Writer::new(self.fd, self.allowed)))
     }
 }

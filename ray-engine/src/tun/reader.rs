@@ -1,71 +1,54 @@
 //! Reads what the host sends, up to 64 KiB of one flow at a time.
 #![forbid(unsafe_code)]
 
-use std::{
-    io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::Arc,
-};
+use std::{io, os::fd::OwnedFd, sync::Arc};
 
-use nix::{
-    errno::Errno,
-    poll::{PollFd, PollFlags, PollTimeout, poll},
-    unistd,
-};
+use nix::{errno::Errno, unistd};
+use tokio::io::{Interest, unix::AsyncFd};
 
-use super::{Chunk, PACKET_MAX, merge::Allowed, vnet, writer::Writer};
+use super::{Chunk, PACKET_MAX, merge::Allowed, vnet, watched::watched, writer::Writer};
 
-/// Why [`Reader::wait`] returned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wake {
-    Readable,
-    Stop,
-}
-
-/// The reading half of a queue. One thread reads a queue; two would reorder flows.
+/// The reading half of a queue. One task reads a queue; two would reorder flows.
 #[derive(Debug)]
 pub struct Reader {
-    fd: Arc<OwnedFd>,
+    fd: AsyncFd<Arc<OwnedFd>>,
     buffer: Box<[u8]>,
 }
 
 impl Reader {
-    pub(super) fn new(fd: Arc<OwnedFd>) -> Self {
-        Self { fd, buffer: vec![0; vnet::LEN + PACKET_MAX].into_boxed_slice() }
+    /// Within a runtime, which tells when there is something to read.
+    pub(super) fn new(fd: Arc<OwnedFd>) -> io::Result<Self> {
+        Ok(Self { fd: watched(fd)?, buffer: vec![0; vnet::LEN + PACKET_MAX].into_boxed_slice() })
+    }
+
+    /// Waits for a packet, or for the end of the device, which the read that follows tells.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.fd.readable().await?.retain_ready();
+        Ok(())
     }
 
     /// One read. `None` where nothing waits. An error means that the device is gone.
     pub fn read(&mut self) -> io::Result<Option<Chunk<'_>>> {
-        let len = loop {
-            match unistd::read(&self.fd, &mut self.buffer) {
-                Ok(len) => break len,
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(errno) => return Err(errno.into()),
+        let buffer = &mut self.buffer;
+        let read = self.fd.try_io(Interest::READABLE, |fd| {
+            loop {
+                match unistd::read(fd, buffer) {
+                    Err(Errno::EINTR) => {}
+                    other => return other.map_err(io::Error::from),
+                }
             }
-        };
-        Ok(Some(Chunk::of(self.buffer.get_mut(..len).unwrap_or_default())))
-    }
-
-    /// Waits for a packet or for `stop` to become readable, which takes precedence.
-    pub fn wait(&self, stop: BorrowedFd<'_>) -> io::Result<Wake> {
-        let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN), PollFd::new(stop, PollFlags::POLLIN)];
-        loop {
-            match poll(&mut fds, PollTimeout::NONE) {
-                Ok(_) => break,
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
+        });
+        match read {
+            Ok(len) => Ok(Some(Chunk::of(self.buffer.get_mut(..len).unwrap_or_default()))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
         }
-        let [_, stop] = fds;
-        // An error on the queue counts as readable: the read that follows tells which.
-        Ok(if stop.any() == Some(true) { Wake::Stop } else { Wake::Readable })
     }
 
     /// A plain writer of the same queue, for replies that the reading loop makes itself: they are few, so each goes whole
     /// and alone.
     pub fn writer(&self) -> Writer {
-        Writer::new(Arc::clone(&self.fd), Allowed::NOTHING)
+        Writer::new(Arc::clone(self.fd.get_ref()), Allowed::NOTHING)
     }
 }
 
@@ -82,11 +65,11 @@ mod tests {
         plane::{self, Deliverable, Outbound, Snapshot},
     };
 
-    #[test]
-    fn replies_go_whole_and_each_alone() {
+    #[tokio::test]
+    async fn replies_go_whole_and_each_alone() {
         let (device, kernel) = UnixDatagram::pair().unwrap();
         kernel.set_nonblocking(true).unwrap();
-        let reader = Reader::new(Arc::new(device.into()));
+        let reader = Reader::new(Arc::new(device.into())).unwrap();
         // One after the other they would be a run.
         let replies = [reply(), reply()];
         assert_eq!(reader.writer().write(&replies).unwrap(), 2);

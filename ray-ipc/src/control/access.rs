@@ -34,7 +34,7 @@ impl Level {
             Self::None => "ask for releases, and for what you may do",
             Self::Read => "look at networks, members and rules; ping a peer",
             Self::Use => "bring the data plane up or down; follow dropped flows",
-            Self::Admin => "change networks, members, names, groups and the firewall",
+            Self::Admin => "change networks, members, names, groups, firewall, settings",
         }
     }
 }

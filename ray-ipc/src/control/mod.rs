@@ -8,12 +8,13 @@
 //! command line opens with the caller's own rights.
 
 mod access;
+mod config;
 mod error;
 mod firewall;
 mod reply;
 mod request;
 
-pub use self::{access::*, error::*, firewall::*, reply::*, request::*};
+pub use self::{access::*, config::*, error::*, firewall::*, reply::*, request::*};
 
 use bincode::{Decode, Encode};
 

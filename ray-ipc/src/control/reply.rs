@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use bincode::{Decode, Encode};
 
 use super::{
-    DroppedFlow, ErrorReply, FirewallReply, FirewallTestReply, GroupsReply, NetworkMode, SuggestionStatus,
-    SuggestionsReply, WhoamiReply,
+    DroppedFlow, ErrorReply, FirewallReply, FirewallTestReply, GroupsReply, NetworkMode, SettingReply, SettingsReply,
+    SuggestionStatus, SuggestionsReply, WhoamiReply,
 };
 
 /// One message of an answer.
@@ -59,6 +59,9 @@ pub enum Reply {
     DroppedDone,
     Groups(GroupsReply),
     Whoami(Box<WhoamiReply>),
+    Settings(SettingsReply),
+    /// A setting was set, or taken back.
+    Setting(Box<SettingReply>),
 }
 
 impl Reply {

@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use super::{FirewallRequest, GroupRequest};
+use super::{ConfigRequest, FirewallRequest, GroupRequest};
 
 /// One verb.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -54,6 +54,7 @@ pub enum Request {
     Group(GroupRequest),
     /// What the caller may do, and why.
     Whoami,
+    Config(ConfigRequest),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

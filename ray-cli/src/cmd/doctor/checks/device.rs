@@ -68,7 +68,7 @@ fn judge_mtu(name: &str, wanted: u16, found: Option<u32>) -> Verdict {
         Some(found) if found == u32::from(wanted) => Verdict::ok(format!("{name} takes packets of {wanted} bytes")),
         Some(found) => Verdict::failed(
             format!("{name} takes packets of {found} bytes, the engine of {wanted}"),
-            format!("ip link set {name} mtu {wanted}; to change it for good: `mtu` in /etc/rayfish/engine.toml"),
+            format!("ip link set {name} mtu {wanted}; to change it for good: ray config set mtu BYTES"),
         ),
     }
 }
