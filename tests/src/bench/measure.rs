@@ -171,8 +171,6 @@ impl Way<'_> {
     }
 
     /// Resident memory of the programs of one host, in MiB, as the mean of both.
-    // Far below 2^52, where a double is exact.
-    #[allow(clippy::cast_precision_loss)]
     fn memory(&self) -> Result<f64, BenchError> {
         let processes = self.site.watch(self.programs)?.processes;
         let bytes: u64 = processes.iter().map(|process| process.resident_bytes).sum();
@@ -180,23 +178,17 @@ impl Way<'_> {
     }
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn rate_of(streamed: &Streamed, unit_bytes: f64) -> f64 {
     let bytes: u64 = streamed.bytes.iter().sum();
     bytes as f64 / unit_bytes / streamed.seconds.max(1e-9)
 }
 
 /// The slowest stream's share of the fastest one's.
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn fairness(streamed: &Streamed) -> f64 {
     let ends = (streamed.bytes.iter().min(), streamed.bytes.iter().max());
     if let (Some(min), Some(max @ 1..)) = ends { *min as f64 / *max as f64 } else { 0.0 }
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn lost_share(trips: &RoundTrips) -> f64 {
     if trips.sent == 0 { 0.0 } else { 1.0 - trips.answered as f64 / trips.sent as f64 }
 }

@@ -238,8 +238,6 @@ fn fail(running: &mut Running, error: BenchError, tell: &mut dyn FnMut(&str)) {
     running.site = None;
 }
 
-// A handful.
-#[allow(clippy::cast_precision_loss)]
 fn mean(looks: &[f64]) -> f64 {
     if looks.is_empty() { 0.0 } else { looks.iter().sum::<f64>() / looks.len() as f64 }
 }

@@ -39,8 +39,6 @@ fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     Some((sorted.get(middle - 1)? + upper) / 2.0)
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn of_count(count: usize) -> f64 {
     count as f64
 }

@@ -1,6 +1,6 @@
 //! Which numbers of a stream have come, and which have not.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,19 @@ pub struct Missing {
     pub holes: Vec<Hole>,
     /// Further holes that are not listed.
     pub unlisted: usize,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} missing", self.count)?;
+        for (at, Hole { first, last }) in self.holes.iter().enumerate() {
+            write!(f, "{} {first}", if at == 0 { ":" } else { "," })?;
+            if first < last {
+                write!(f, "-{last}")?;
+            }
+        }
+        if self.unlisted > 0 { write!(f, " and {} more holes", self.unlisted) } else { Ok(()) }
+    }
 }
 
 /// The numbers that have come.
@@ -118,6 +131,14 @@ mod tests {
         let missing = taken((0..1000).map(|number| number * 2)).missing();
         assert_eq!((missing.count, missing.holes.len(), missing.unlisted), (999, HOLES_TOLD_MAX, 999 - HOLES_TOLD_MAX));
         assert_eq!(missing.holes[0], Hole { first: 1, last: 1 });
+    }
+
+    #[test]
+    fn is_told_as_numbers_and_ranges() {
+        assert_eq!(taken([0, 1, 3, 7]).missing().to_string(), "4 missing: 2, 4-6");
+        assert_eq!(taken([0]).missing().to_string(), "0 missing");
+        let many = taken((0..70).map(|number| number * 2)).missing().to_string();
+        assert!(many.starts_with("69 missing: 1, 3, ") && many.ends_with(", 127 and 5 more holes"), "{many}");
     }
 
     fn taken(numbers: impl IntoIterator<Item = u64>) -> Numbers {
