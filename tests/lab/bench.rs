@@ -3,8 +3,13 @@
 use std::{
     env, fs,
     process::{self, Command, Output},
+    thread,
 };
 
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
 use ray_tests::binaries;
 use serde_json::Value;
 
@@ -54,16 +59,33 @@ fn a_short_run_measures_raw_and_rayfish_side_by_side() {
 
 #[test]
 fn one_that_fails_is_told_of_and_the_others_go_on() {
-    let out = env::temp_dir().join(format!("ray-bench-failing-{}", process::id()));
     let settings =
         ["--rounds", "1", "--seconds", "0.1", "--only", "raw,boringtun-cli", "--with", "boringtun-cli=/bin/false"];
-    let run = bench(&[&settings[..], &["--out", out.to_str().unwrap(), "--json"]].concat());
+    let run = bench(&[&settings[..], &["--json"]].concat());
     let results: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert!([Some(1), Some(TOO_NOISY)].contains(&run.status.code()), "{:?}", run.status);
     let failed = &results["contestants"][1]["failed"];
     assert!(failed["message"].as_str().unwrap().contains("the socket of boringtun-cli"), "{failed}");
     assert!(results["rounds"][0]["figures"]["raw"]["tcp1_ab"].as_f64() > Some(0.0), "{results}");
-    fs::remove_dir_all(out).unwrap();
+    // Nor does a partial run take the place of a full one.
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(said.contains("not written to benches/results: the run is shorter"), "{said}");
+}
+
+#[test]
+fn refuses_to_hold_two_hosts_on_one_cpu() {
+    // A program has the CPUs of the thread that starts it; all other threads keep theirs.
+    let run = thread::spawn(|| {
+        let usable = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let first = (0..CpuSet::count()).find(|cpu| usable.is_set(*cpu).unwrap()).unwrap();
+        let mut one = CpuSet::new();
+        one.set(first).unwrap();
+        sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+        bench(&["--pin", "--quick", "--only", "raw"])
+    });
+    let run = run.join().unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.code() == Some(2) && said.contains("--pin takes a CPU for each"), "{:?}: {said}", run.status);
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub struct Settings {
     pub rounds: usize,
     pub seconds: f64,
     pub pin: bool,
+    /// The caller named our programs' directory: their build is not known.
+    pub programs_given: bool,
 }
 
 /// One contestant.

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::{fail, note, print};
-use crate::bench::{self, EXIT_FAILED, EXIT_TOO_NOISY, Options};
+use crate::bench::{self, EXIT_FAILED, EXIT_TOO_NOISY, Options, ROUNDS, SECONDS};
 
 const NOTES: &str = "\
 Contestants: raw (no tunnel), rayfish, boringtun-cli, wireguard-go, nebula.
 Each has two hosts of its own; nothing of the machine itself is touched.
+
+Without --out, only a full run writes: of all contestants and shipped programs,
+with at least the default rounds and seconds, quiet, and without a failure.
+Every other run only prints, and leaves the last full one's results alone.
 
 Exit codes: 0 ok, 1 a contestant failed or other, 2 usage, 9 the machine was
 too noisy to judge (fewer than half of the rounds stand)";
@@ -19,10 +23,10 @@ too noisy to judge (fewer than half of the rounds stand)";
 #[command(after_help = NOTES)]
 pub(super) struct BenchArgs {
     /// Rounds, in each of which all have a turn
-    #[arg(long, default_value_t = 7, value_name = "N")]
+    #[arg(long, default_value_t = ROUNDS, value_name = "N")]
     rounds: u16,
     /// Length of each window of bulk data
-    #[arg(long, default_value_t = 3.0, value_name = "S")]
+    #[arg(long, default_value_t = SECONDS, value_name = "S")]
     seconds: f64,
     /// One round of one second
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
@@ -36,10 +40,10 @@ pub(super) struct BenchArgs {
     /// Directory of our programs [default: a release build]
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// Host A's programs on CPU 0, host B's on CPU 1
+    /// Host A's programs on one CPU, host B's on another
     #[arg(long)]
     pin: bool,
-    /// Where results are written [default: benches/results]
+    /// Where to write [default of a full run: benches/results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the results as one JSON object, not as a table

@@ -3,7 +3,7 @@
 mod markdown;
 mod plot;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 mod svg;
 mod table;
 

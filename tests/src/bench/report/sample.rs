@@ -11,7 +11,7 @@ use crate::bench::{
 };
 
 /// Three rounds in which the n-th contestant has n times the figures of the first: 10, 11 and 12.
-pub(super) fn results(names: &[&str]) -> Results {
+pub(in crate::bench) fn results(names: &[&str]) -> Results {
     let rounds = [10.0, 11.0, 12.0].map(|base| {
         let of = |(factor, name): (u32, &&str)| {
             let figures = METRICS.iter().map(|metric| (metric.key.to_owned(), base * f64::from(factor)));
@@ -41,7 +41,7 @@ pub(super) fn results(names: &[&str]) -> Results {
             unix_time: 0,
             others_at_start: 0.0,
         },
-        settings: Settings { rounds: 3, seconds: 1.0, pin: false },
+        settings: Settings { rounds: 3, seconds: 1.0, pin: false, programs_given: false },
         too_noisy: false,
         contestants: names.iter().map(entrant).collect(),
         absent: vec!["nebula".to_owned()],
@@ -53,6 +53,6 @@ pub(super) fn results(names: &[&str]) -> Results {
     results
 }
 
-pub(super) fn failure() -> Failure {
+pub(in crate::bench) fn failure() -> Failure {
     Failure { message: "it fell over".to_owned(), log: vec!["last words".to_owned()] }
 }
