@@ -38,11 +38,16 @@ fn a_short_run_measures_raw_and_rayfish_side_by_side() {
             assert!(figures[contestant][key].as_f64() > Some(0.0), "{contestant} {key}: {figures}");
         }
     }
-    for key in ["cpu_gb", "cpu_gb_ray-engine", "cpu_gb_ray-helper", "mem_idle", "mem_load"] {
-        assert!(figures["rayfish"][key].is_number() && figures["raw"][key].is_null(), "{key}: {figures}");
+    for key in ["cpu_gb", "cpu_gb_10", "mem_idle", "mem_load", "mem_peak"] {
+        for key in [key.to_owned(), format!("{key}_ray-engine"), format!("{key}_ray-helper")] {
+            assert!(figures["rayfish"][&key].is_number() && figures["raw"][&key].is_null(), "{key}: {figures}");
+        }
+    }
+    for (less, more) in [("mem_idle_ray-engine", "mem_peak_ray-engine"), ("mem_idle_ray-engine", "mem_idle")] {
+        assert!(figures["rayfish"][less].as_f64() < figures["rayfish"][more].as_f64(), "{less} {more}: {figures}");
     }
     let once = &results["contestants"][1]["once"];
-    for key in ["connect_ms", "first_packet_ms", "outage_ms"] {
+    for key in ["connect_ms", "first_packet_ms", "outage_ms", "outage_relay_ms", "mem_start_ray-engine"] {
         assert!(once[key].is_number(), "{key}: {once}");
     }
     let ratio = results["summary"]
@@ -51,6 +56,8 @@ fn a_short_run_measures_raw_and_rayfish_side_by_side() {
         .iter()
         .find(|row| row["contestant"] == "rayfish" && row["key"] == "tcp1_ab");
     assert!(ratio.unwrap()["to_raw"]["median"].as_f64() > Some(0.0));
+    // A stream of a thousand a second has silences of a few milliseconds by itself.
+    assert!(once["outage_relay_ms"].as_f64() > Some(20.0), "the path never changed: {once}");
     assert_eq!(serde_json::from_slice::<Value>(&fs::read(out.join("results.json")).unwrap()).unwrap(), results);
     assert!(fs::read_to_string(out.join("results.md")).unwrap().contains("| TCP 1 stream, A to B"));
     assert!(fs::read_to_string(out.join("results.svg")).unwrap().ends_with("</svg>\n"));

@@ -6,6 +6,7 @@ use super::{
     BenchError, Options,
     contestant::Contestant,
     measure::Way,
+    metric::Figures,
     noise::{self, Standing},
     once,
     results::{Entrant, Failure, Round},
@@ -29,7 +30,13 @@ pub(super) fn set_up(
     let name = contestant.name();
     let version = contestant.version();
     tell(&format!("{name}: setting up ({version})"));
-    let entrant = Entrant { name: name.to_owned(), version, once: BTreeMap::new(), failed: None };
+    let entrant = Entrant {
+        name: name.to_owned(),
+        version,
+        programs: contestant.programs(),
+        once: BTreeMap::new(),
+        failed: None,
+    };
     let mut config = contestant.lab();
     config.name = config.name.replace("test-", "bench-");
     match Site::open(config, pins) {
@@ -37,8 +44,7 @@ pub(super) fn set_up(
             let connected = connect(&mut *contestant, &site);
             let mut running = Running { contestant, entrant, site: Some(site) };
             match connected {
-                Ok(Some(ms)) => drop(running.entrant.once.insert("connect_ms".to_owned(), ms)),
-                Ok(None) => {}
+                Ok(once) => running.entrant.once.extend(once),
                 Err(error) => fail(&mut running, error, tell),
             }
             running
@@ -51,15 +57,20 @@ pub(super) fn set_up(
     }
 }
 
-/// Brings the way up and into its best state; how long the first part took.
-fn connect(contestant: &mut dyn Contestant, site: &Site) -> Result<Option<f64>, BenchError> {
+/// Brings the way up and into its best state: how long the first part took, and the memory before any load.
+fn connect(contestant: &mut dyn Contestant, site: &Site) -> Result<Figures, BenchError> {
     contestant.prepare(site)?;
     let ms = once::connect(contestant, site)?;
     contestant.settle(site)?;
     let programs = contestant.programs();
     site.pin(&programs)?;
-    way(contestant, site, &programs, 0.0)?.serve_echoes()?;
-    Ok((!programs.is_empty()).then_some(ms))
+    let way = way(contestant, site, &programs, 0.0)?;
+    way.serve_echoes()?;
+    let mut once = way.memory("mem_start")?;
+    if !programs.is_empty() {
+        once.insert("connect_ms".to_owned(), ms);
+    }
+    Ok(once)
 }
 
 pub(super) fn round(
@@ -96,21 +107,36 @@ pub(super) fn round(
     Ok(Round { order: names, others, standing: Standing::Stands, figures })
 }
 
-/// At the end: what it does to a way is not to show in the rounds.
-pub(super) fn pull_cable(running: &mut Running, options: &Options, tell: &mut dyn FnMut(&str)) {
+/// What is done to the hosts' cables and paths. At the end: its effects are not to show in the rounds.
+pub(super) fn disturb(running: &mut Running, options: &Options, tell: &mut dyn FnMut(&str)) {
     let Some(site) = running.site.as_ref().filter(|_| running.contestant.has_outages()) else { return };
-    tell(&format!("{}: its cable is pulled and plugged in again", running.contestant.name()));
-    let programs = running.contestant.programs();
-    let found = way(&*running.contestant, site, &programs, options.seconds).and_then(|way| once::outage(&way));
+    let found = outages(&*running.contestant, site, options, tell);
     let violations = site.violations();
     match found {
-        Ok(ms) if violations.is_empty() => drop(running.entrant.once.insert("outage_ms".to_owned(), ms)),
+        Ok(found) if violations.is_empty() => running.entrant.once.extend(found),
         Ok(_) => {
             let message = format!("ended for a forbidden system call: {}", violations.join(", "));
             fail(running, BenchError::new(message), tell);
         }
         Err(error) => fail(running, error, tell),
     }
+}
+
+fn outages(
+    contestant: &dyn Contestant,
+    site: &Site,
+    options: &Options,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Figures, BenchError> {
+    let (name, programs) = (contestant.name(), contestant.programs());
+    let way = way(contestant, site, &programs, options.seconds)?;
+    tell(&format!("{name}: its cable is pulled and plugged in again"));
+    let mut figures = Figures::from([("outage_ms".to_owned(), once::outage(&way)?)]);
+    if contestant.has_relay() {
+        tell(&format!("{name}: its direct path is taken away"));
+        figures.insert("outage_relay_ms".to_owned(), once::outage_to_relay(&way)?);
+    }
+    Ok(figures)
 }
 
 fn way<'a>(

@@ -5,6 +5,7 @@
 
 mod agent;
 mod contestant;
+mod cost;
 mod error;
 mod field;
 mod keep;
@@ -26,7 +27,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use self::{
     agent::Job,
     contestant::{Contestant, Found},
-    field::{Running, pull_cable, round, set_up},
+    field::{Running, disturb, round, set_up},
     machine::Machine,
     results::Settings,
     site::DEADLINE,
@@ -78,7 +79,7 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&str)) -> Result<Results, Ben
         rounds.push(round(number, options, &mut field, tell)?);
     }
     for running in &mut field {
-        pull_cable(running, options, tell);
+        disturb(running, options, tell);
     }
     let mut results = Results {
         schema: SCHEMA.to_owned(),

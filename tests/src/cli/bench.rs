@@ -43,7 +43,7 @@ pub(super) struct BenchArgs {
     /// Host A's programs on one CPU, host B's on another
     #[arg(long)]
     pin: bool,
-    /// Where to write [default of a full run: benches/results]
+    /// Where to write [a full run: benches/results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the results as one JSON object, not as a table

@@ -88,8 +88,9 @@ fn process(pid: i32, names: &[String]) -> Option<ProcessUse> {
     let (name, cpu_ticks) = parse_stat(&stat)?;
     let name = names.iter().find(|wanted| wanted.get(..NAME_LEN_MAX).unwrap_or(wanted) == name)?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let resident_bytes = resident(&status).unwrap_or_default();
-    Some(ProcessUse { name: name.clone(), pid, cpu_s: noise::seconds(cpu_ticks), resident_bytes })
+    let bytes = |key| memory(&status, key).unwrap_or_default();
+    let (resident_bytes, peak_bytes) = (bytes("VmRSS:"), bytes("VmHWM:"));
+    Some(ProcessUse { name: name.clone(), pid, cpu_s: noise::seconds(cpu_ticks), resident_bytes, peak_bytes })
 }
 
 /// The name, and user and system time together. The name is in brackets and may hold brackets.
@@ -102,8 +103,9 @@ fn parse_stat(stat: &str) -> Option<(&str, u64)> {
     Some((name, user + system))
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// The bytes of one line of a process's status.
+fn memory(status: &str, key: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
@@ -128,9 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_resident_memory() {
-        assert_eq!(resident("Name:\tx\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(resident("Name:\tx\n"), None);
+    fn reads_the_memory_of_a_program() {
+        let status = "Name:\tx\nVmHWM:\t    2345 kB\nVmRSS:\t    1234 kB\n";
+        assert_eq!(["VmRSS:", "VmHWM:"].map(|key| memory(status, key)), [Some(1234 * 1024), Some(2345 * 1024)]);
+        assert_eq!(memory("Name:\tx\n", "VmRSS:"), None);
     }
 
     #[test]

@@ -184,4 +184,6 @@ pub(in crate::bench) struct ProcessUse {
     pub(in crate::bench) pid: i32,
     pub(in crate::bench) cpu_s: f64,
     pub(in crate::bench) resident_bytes: u64,
+    /// The most that was resident since the program started.
+    pub(in crate::bench) peak_bytes: u64,
 }

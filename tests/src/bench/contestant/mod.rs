@@ -59,6 +59,11 @@ pub(super) trait Contestant: fmt::Debug + Send {
     fn has_outages(&self) -> bool {
         true
     }
+
+    /// Whether it has another way than the direct one: by a relay.
+    fn has_relay(&self) -> bool {
+        false
+    }
 }
 
 /// The programs that the caller named, and where ours are.

@@ -93,6 +93,10 @@ impl Contestant for Rayfish {
         Ok(())
     }
 
+    fn has_relay(&self) -> bool {
+        true
+    }
+
     fn log_tail(&self, site: &Site) -> Vec<String> {
         let Ok(lab) = site.lab() else { return Vec::new() };
         let kinds = [Process::Helper, Process::Engine];
