@@ -96,6 +96,24 @@ fn refuses_to_hold_two_hosts_on_one_cpu() {
 }
 
 #[test]
+fn a_peer_more_is_told_as_memory_of_one_engine() {
+    let programs = binaries::directory().unwrap();
+    let run = bench(&["--peers", "3", "--programs", programs.to_str().unwrap(), "--json"]);
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    let found: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!((&found["schema"], &found["peers"]), (&"ray.lab.peers/1".into(), &3.into()));
+    for state in ["idle", "after_traffic"] {
+        for count in ["one", "many"] {
+            let memory = |of: &str| found[state][count][of].as_f64().unwrap();
+            assert!(memory("anonymous_mib") > 1.0 && memory("resident_mib") > memory("anonymous_mib"), "{found}");
+        }
+        assert!(found[state]["resident_kib_a_peer"].is_number(), "{found}");
+    }
+    assert!(found["after_traffic"]["one"]["resident_mib"].as_f64() > found["idle"]["one"]["resident_mib"].as_f64());
+}
+
+#[test]
 fn refuses_a_contestant_that_is_not_there() {
     for wrong in [&["--only", "nobody"][..], &["--with", "nobody=/bin/true", "--only", "raw"]] {
         let run = bench(wrong);

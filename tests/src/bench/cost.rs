@@ -8,7 +8,7 @@ use super::{
 };
 
 const GB: f64 = 1e9;
-const MIB: f64 = 1024.0 * 1024.0;
+pub(super) const MIB: f64 = 1024.0 * 1024.0;
 
 /// CPU seconds for a GB of each program on both hosts, of all of them, and of the machine.
 pub(super) fn cpu(streamed: &Streamed, key: &str) -> Figures {
@@ -69,6 +69,7 @@ mod tests {
             pid: 1,
             cpu_s: 0.0,
             resident_bytes: mib << 20,
+            anonymous_bytes: 0,
             peak_bytes: 0,
         };
         let both = [process("x", 10), process("y", 1), process("x", 20), process("y", 3)];

@@ -4,6 +4,7 @@
 //! and routes no other one sees. In each round all have a turn, each round in another order.
 
 mod agent;
+mod command;
 mod contestant;
 mod cost;
 mod error;
@@ -14,6 +15,7 @@ mod measure;
 mod metric;
 mod noise;
 mod once;
+mod peers;
 mod programs;
 mod report;
 mod results;
@@ -35,6 +37,7 @@ use self::{
 pub use self::{
     agent::serve,
     error::BenchError,
+    peers::{Growth, PEERS_MAX, PeerMemory, PeersOptions, peers},
     results::{Results, SCHEMA},
 };
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
 use super::output::{fail, note, print};
-use crate::bench::{self, EXIT_FAILED, EXIT_TOO_NOISY, Options, ROUNDS, SECONDS};
+use crate::bench::{self, EXIT_FAILED, EXIT_TOO_NOISY, Options, PEERS_MAX, PeersOptions, ROUNDS, SECONDS};
 
 const NOTES: &str = "\
 Contestants: raw (no tunnel), rayfish, boringtun-cli, wireguard-go, nebula.
@@ -43,6 +43,10 @@ pub(super) struct BenchArgs {
     /// Host A's programs on one CPU, host B's on another
     #[arg(long)]
     pin: bool,
+    /// Instead: what a peer more costs Rayfish in memory, 1 peer against N
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(2..=PEERS_MAX))]
+    #[arg(conflicts_with_all = ["rounds", "seconds", "quick", "only", "with", "pin", "out"])]
+    peers: Option<u16>,
     /// Where to write [a full run: benches/results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -52,6 +56,23 @@ pub(super) struct BenchArgs {
 }
 
 pub(super) fn run(args: BenchArgs) -> u8 {
+    match args.peers {
+        Some(peers) => run_peers(PeersOptions { peers, programs: args.programs }, args.json),
+        None => run_side_by_side(args),
+    }
+}
+
+/// What `--peers` asks for.
+fn run_peers(options: PeersOptions, json: bool) -> u8 {
+    let found = match bench::peers(&options, &mut |line| note(line)) {
+        Ok(found) => found,
+        Err(error) => return fail(&error, error.exit_code()),
+    };
+    let text = if json { serde_json::to_string(&found).unwrap_or_default() } else { found.table() };
+    print(&text).map_or_else(|error| fail(&error, 1), |()| 0)
+}
+
+fn run_side_by_side(args: BenchArgs) -> u8 {
     let (rounds, seconds) = if args.quick { (1, 1.0) } else { (args.rounds, args.seconds) };
     if rounds == 0 || !(0.1..=600.0).contains(&seconds) {
         note("error: a run has at least one round, and windows of 0.1 to 600 s");
@@ -116,6 +137,16 @@ mod tests {
     fn a_quick_run_has_its_own_rounds() {
         assert!(parse(&["--quick"]).quick);
         assert!(Args::try_parse_from(["ray-lab", "bench", "--quick", "--rounds", "2"]).is_err());
+    }
+
+    #[test]
+    fn counting_peers_goes_with_nothing_else_and_needs_two() {
+        assert_eq!(parse(&["--peers", "8", "--json"]).peers, Some(8));
+        for wrong in
+            [&["--peers", "1"][..], &["--peers", "51"], &["--peers", "8", "--quick"], &["--peers", "8", "--out", "x"]]
+        {
+            assert!(Args::try_parse_from(["ray-lab", "bench"].iter().chain(wrong)).is_err(), "{wrong:?}");
+        }
     }
 
     fn parse(args: &[&str]) -> BenchArgs {

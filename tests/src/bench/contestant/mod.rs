@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(super) use self::rayfish::ENGINE;
 use super::{BenchError, site::Site};
 use crate::lab::LabConfig;
 
