@@ -43,7 +43,7 @@ pub(super) struct BenchArgs {
     /// Host A's programs on one CPU, host B's on another
     #[arg(long)]
     pin: bool,
-    /// Instead: what a peer more costs Rayfish in memory, 1 peer against N
+    /// Instead: Rayfish's memory with 1 peer and with N
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(2..=PEERS_MAX))]
     #[arg(conflicts_with_all = ["rounds", "seconds", "quick", "only", "with", "pin", "out"])]
     peers: Option<u16>,

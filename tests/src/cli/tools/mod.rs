@@ -1,7 +1,7 @@
 //! `ray-lab tool …`: runs a tool and prints what it found.
 
 mod member;
-mod serve;
+mod session;
 mod show;
 mod traffic;
 
@@ -21,7 +21,7 @@ pub(super) enum Tool {
     #[command(flatten)]
     Traffic(traffic::Traffic),
     #[command(flatten)]
-    Serve(serve::Serve),
+    Session(session::Session),
     #[command(flatten)]
     Member(member::Member),
 }
@@ -30,7 +30,7 @@ pub(super) fn run(tool: Tool) -> u8 {
     match tool {
         Tool::Show(tool) => done(show::run(tool)),
         Tool::Traffic(tool) => done(traffic::run(tool).and_then(Report::print)),
-        Tool::Serve(tool) => done(serve::run(tool)),
+        Tool::Session(tool) => done(session::run(tool)),
         Tool::Member(tool) => done(member::run(tool).and_then(Report::print)),
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub(in crate::cli) enum Serve {
+pub(in crate::cli) enum Session {
     /// Serve a page that says the host's name
     HttpServe { address: SocketAddr },
     /// Answer what sizes, bursts and flow send, at this port and the one above
@@ -37,23 +37,23 @@ pub(in crate::cli) enum Serve {
     },
 }
 
-pub(super) fn run(tool: Serve) -> Result<u8, Failure> {
+pub(super) fn run(tool: Session) -> Result<u8, Failure> {
     // Whoever stops reading has seen enough.
     let count = |count: u64| drop(print(&count.to_string()));
     match tool {
-        Serve::HttpServe { address } => http::serve(address)?,
-        Serve::SizesServe { port } => sizes::serve(port, || note("listening"))?,
-        Serve::ReachServe { ports } => reach::serve(&ports, || drop(print("listening")))?,
-        Serve::TcpIdle { target } => {
+        Session::HttpServe { address } => http::serve(address)?,
+        Session::SizesServe { port } => sizes::serve(port, || note("listening"))?,
+        Session::ReachServe { ports } => reach::serve(&ports, || drop(print("listening")))?,
+        Session::TcpIdle { target } => {
             hold::idle(target, || drop(io::copy(&mut io::stdin(), &mut io::sink())))?;
         }
-        Serve::TcpHold { target } => {
+        Session::TcpHold { target } => {
             print(&hold::hold(target, count)?)?;
             return Ok(1);
         }
-        Serve::NotifyListen { path } => notify::listen(&path, || note("listening"), |line| drop(print(line)))?,
-        Serve::CallerCrowd { socket } => caller::crowd(&socket, count)?,
-        Serve::BenchAgent { cpu } => bench::serve(cpu)?,
+        Session::NotifyListen { path } => notify::listen(&path, || note("listening"), |line| drop(print(line)))?,
+        Session::CallerCrowd { socket } => caller::crowd(&socket, count)?,
+        Session::BenchAgent { cpu } => bench::serve(cpu)?,
     }
     Ok(0)
 }
