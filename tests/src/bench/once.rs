@@ -24,6 +24,7 @@ const AFTER_S: f64 = 6.0;
 const AFTER_SHORT_S: f64 = 2.0;
 /// A path that dies without a word is given up after a while.
 const AFTER_RELAY_S: f64 = 18.0;
+const AFTER_RELAY_SHORT_S: f64 = 8.0;
 const GRACE: Duration = Duration::from_secs(25);
 
 /// Milliseconds from the start of the programs to the first echo.
@@ -57,7 +58,8 @@ pub(super) fn outage(way: &Way<'_>) -> Result<f64, BenchError> {
 
 /// Milliseconds without data when nothing gets through any more but by the relay.
 pub(super) fn outage_to_relay(way: &Way<'_>) -> Result<f64, BenchError> {
-    silence_around(way, AFTER_RELAY_S, |lab| {
+    let after_s = if way.seconds < 1.0 { AFTER_RELAY_SHORT_S } else { AFTER_RELAY_S };
+    silence_around(way, after_s, |lab| {
         lab.relay_only(&HOSTS)?;
         Ok(Duration::ZERO)
     })
@@ -71,7 +73,7 @@ fn silence_around(
 ) -> Result<f64, BenchError> {
     let (site, target) = (way.site, way.socket(1, STREAM_PORT));
     let receiving = site.b.listen(Job::StreamReceive { listen: target })?;
-    let seconds = BEFORE.as_secs_f64() + DOWN.as_secs_f64() + after_s;
+    let seconds = (BEFORE + DOWN).as_secs_f64() + after_s;
     let sending = site.a.start(Job::StreamSend { target, seconds })?;
     thread::sleep(BEFORE);
     let taken = disturb(site.lab()?)?;
