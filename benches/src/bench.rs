@@ -12,7 +12,7 @@ const MEASURED: Duration = Duration::from_millis(700);
 /// The fewest samples that criterion takes.
 const SAMPLES_SLOW: usize = 10;
 /// criterion's own intervals are told beside the table; they need not be exact to the last digit.
-const RESAMPLES: usize = 1000;
+const RESAMPLES: usize = 2000;
 
 /// Calls before allocations are counted: buffers have their size then, and those that are used in turn have all been used.
 const SETTLING: usize = 100;

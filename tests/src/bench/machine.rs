@@ -5,10 +5,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use nix::sys::utsname::uname;
+use nix::{
+    sched::{CpuSet, sched_getaffinity},
+    sys::utsname::uname,
+    unistd::Pid,
+};
 use serde::{Deserialize, Serialize};
 
-use super::noise;
+use super::{BenchError, noise};
 
 /// The machine and how it was used.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +46,19 @@ impl Machine {
     }
 }
 
+/// A CPU for each host, of those that this process may use.
+pub(super) fn two_cpus() -> Result<[usize; 2], BenchError> {
+    let set = sched_getaffinity(Pid::this()).map_err(|error| BenchError::io("asking for the CPUs")(error.into()))?;
+    first_two((0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false)).collect())
+}
+
+fn first_two(usable: Vec<usize>) -> Result<[usize; 2], BenchError> {
+    match usable.as_slice() {
+        [first, second, ..] => Ok([*first, *second]),
+        _ => Err(BenchError::usage("--pin takes a CPU for each of the two hosts, and there is only one")),
+    }
+}
+
 fn cpu(info: &str) -> Option<&str> {
     let line = info.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim())
@@ -55,5 +72,11 @@ mod tests {
     fn finds_the_name_of_the_cpu() {
         assert_eq!(cpu("processor\t: 0\nmodel name\t: A CPU @ 2 GHz\n"), Some("A CPU @ 2 GHz"));
         assert_eq!(cpu(""), None);
+    }
+
+    #[test]
+    fn each_host_gets_a_cpu_that_may_be_used() {
+        assert_eq!(first_two(vec![2, 5, 6]).unwrap(), [2, 5]);
+        assert!(first_two(vec![3]).unwrap_err().message.contains("only one"));
     }
 }

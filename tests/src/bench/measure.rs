@@ -9,6 +9,7 @@ use std::{
 use super::{
     BenchError,
     agent::{Job, RoundTrips, Streamed},
+    cost,
     metric::Figures,
     search,
     site::Site,
@@ -57,46 +58,46 @@ impl Way<'_> {
 
     /// All figures of one turn.
     pub(super) fn turn(&self, at: &mut dyn FnMut(&str)) -> Result<Figures, BenchError> {
-        let mut figures = Figures::new();
-        let mut put = |key: &str, value: f64| {
-            figures.insert(key.to_owned(), value);
-        };
-        if !self.programs.is_empty() {
-            put("mem_idle", self.memory()?);
-        }
+        let mut figures = self.memory("mem_idle")?;
         at("idle round trips");
         let idle = self.echoes(self.idle_echoes())?;
-        put("rtt_idle_p50", idle.p50_us);
-        put("rtt_idle_p99", idle.p99_us);
-        for (key, streams, forth) in
-            [("tcp1_ab", 1, true), ("tcp1_ba", 1, false), ("tcp10_ab", 10, true), ("tcp10_ba", 10, false)]
-        {
+        put(&mut figures, [("rtt_idle_p50", idle.p50_us), ("rtt_idle_p99", idle.p99_us)]);
+        for (key, streams, forth, cost) in [
+            ("tcp1_ab", 1, true, Some("cpu_gb")),
+            ("tcp1_ba", 1, false, None),
+            ("tcp10_ab", 10, true, Some("cpu_gb_10")),
+            ("tcp10_ba", 10, false, None),
+        ] {
             at(key);
             let streamed = self.tcp(streams, forth)?;
-            put(key, rate_of(&streamed, 1e9 / 8.0));
-            put(&format!("{key}_fairness"), fairness(&streamed));
-            match key {
-                "tcp1_ab" => self.costs(&streamed, "cpu_gb", &mut put),
-                "tcp10_ab" => self.costs(&streamed, "cpu_gb_10", &mut put),
-                _ => {}
-            }
+            put(&mut figures, [(key, gbit(&streamed)), (&format!("{key}_fairness"), fairness(&streamed))]);
+            figures.extend(cost.map(|cost| cost::cpu(&streamed, cost)).unwrap_or_default());
         }
         at("round trips under load");
-        let loaded = self.echoes_under_load()?;
-        put("rtt_load_p50", loaded.p50_us);
-        put("rtt_load_p99", loaded.p99_us);
-        put("rtt_load_lost", lost_share(&loaded));
+        let (loaded, memory) = self.echoes_under_load()?;
+        figures.extend(memory);
+        let lost = lost_share(&loaded);
+        put(&mut figures, [("rtt_load_p50", loaded.p50_us), ("rtt_load_p99", loaded.p99_us), ("rtt_load_lost", lost)]);
         for len in [1200u32, 64] {
             at(&format!("datagrams of {len} bytes"));
             let best = search::best(self, len)?;
-            put(&format!("udp{len}_kpps"), best.received_pps / 1e3);
-            put(&format!("udp{len}_gbit"), best.received_pps * f64::from(len) * 8.0 / 1e9);
-            put(&format!("udp{len}_sender_kpps"), best.sender_max_pps / 1e3);
+            let of = |what: &str| format!("udp{len}_{what}");
+            put(
+                &mut figures,
+                [
+                    (&of("kpps"), best.received_pps / 1e3),
+                    (&of("gbit"), best.received_pps * f64::from(len) * 8.0 / 1e9),
+                    (&of("sender_kpps"), best.sender_max_pps / 1e3),
+                ],
+            );
         }
-        if !self.programs.is_empty() {
-            put("mem_load", self.memory()?);
-        }
+        figures.extend(cost::memory(self.site, self.programs, "mem_peak", |process| process.peak_bytes)?);
         Ok(figures)
+    }
+
+    /// What the programs hold now.
+    pub(super) fn memory(&self, key: &str) -> Result<Figures, BenchError> {
+        cost::memory(self.site, self.programs, key, |process| process.resident_bytes)
     }
 
     fn tcp(&self, streams: usize, forth: bool) -> Result<Streamed, BenchError> {
@@ -147,56 +148,32 @@ impl Way<'_> {
         if self.seconds < 1.0 { in_time } else { in_time.max(ECHOES_MIN) }
     }
 
-    fn echoes_under_load(&self) -> Result<RoundTrips, BenchError> {
-        let (_, trips) = self.load(&self.site.a, &self.site.b, 1, 1, |warm_up_s| {
+    /// Round trips beside a stream, and the memory at the end of both.
+    fn echoes_under_load(&self) -> Result<(RoundTrips, Figures), BenchError> {
+        let (_, found) = self.load(&self.site.a, &self.site.b, 1, 1, |warm_up_s| {
             std::thread::sleep(Duration::try_from_secs_f64(warm_up_s).unwrap_or_default());
-            self.echoes(self.seconds * ECHOES_A_SECOND * LOADED_SHARE)
+            let trips = self.echoes(self.seconds * ECHOES_A_SECOND * LOADED_SHARE)?;
+            Ok((trips, self.memory("mem_load")?))
         })?;
-        Ok(trips)
-    }
-
-    /// CPU seconds per GB of each program, of all of them, and of the machine.
-    fn costs(&self, streamed: &Streamed, key: &str, put: &mut dyn FnMut(&str, f64)) {
-        let gigabytes = rate_of(streamed, 1e9) * streamed.seconds;
-        if gigabytes <= 0.0 {
-            return;
-        }
-        for (program, used) in &streamed.used.programs {
-            put(&format!("{key}_{program}"), used / gigabytes);
-        }
-        if !self.programs.is_empty() {
-            put(key, streamed.used.programs.values().sum::<f64>() / gigabytes);
-        }
-        put(&format!("{key}_machine"), streamed.used.machine / gigabytes);
-    }
-
-    /// Resident memory of the programs of one host, in MiB, as the mean of both.
-    // Far below 2^52, where a double is exact.
-    #[allow(clippy::cast_precision_loss)]
-    fn memory(&self) -> Result<f64, BenchError> {
-        let processes = self.site.watch(self.programs)?.processes;
-        let bytes: u64 = processes.iter().map(|process| process.resident_bytes).sum();
-        Ok(bytes as f64 / 2.0 / f64::from(1 << 20))
+        Ok(found)
     }
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
-fn rate_of(streamed: &Streamed, unit_bytes: f64) -> f64 {
+fn put<const N: usize>(figures: &mut Figures, found: [(&str, f64); N]) {
+    figures.extend(found.map(|(key, value)| (key.to_owned(), value)));
+}
+
+fn gbit(streamed: &Streamed) -> f64 {
     let bytes: u64 = streamed.bytes.iter().sum();
-    bytes as f64 / unit_bytes / streamed.seconds.max(1e-9)
+    bytes as f64 * 8.0 / 1e9 / streamed.seconds.max(1e-9)
 }
 
 /// The slowest stream's share of the fastest one's.
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn fairness(streamed: &Streamed) -> f64 {
     let ends = (streamed.bytes.iter().min(), streamed.bytes.iter().max());
     if let (Some(min), Some(max @ 1..)) = ends { *min as f64 / *max as f64 } else { 0.0 }
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn lost_share(trips: &RoundTrips) -> f64 {
     if trips.sent == 0 { 0.0 } else { 1.0 - trips.answered as f64 / trips.sent as f64 }
 }

@@ -5,6 +5,21 @@ use std::collections::BTreeMap;
 /// Figures of one contestant in one round, by key.
 pub(super) type Figures = BTreeMap<String, f64>;
 
+/// The key of one program's share of a figure.
+pub(super) fn of_program(key: &str, program: &str) -> String {
+    format!("{key}_{program}")
+}
+
+/// Figures that each program has too.
+pub(super) const BY_PROGRAM: [(&str, &str); 6] = [
+    ("cpu_gb", "TCP 1 s/GB"),
+    ("cpu_gb_10", "TCP 10 s/GB"),
+    ("mem_start", "start MiB"),
+    ("mem_idle", "idle MiB"),
+    ("mem_load", "loaded MiB"),
+    ("mem_peak", "peak MiB"),
+];
+
 /// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Metric {
@@ -34,12 +49,12 @@ const fn generator(key: &'static str, title: &'static str, unit: &'static str) -
 }
 
 /// Measured in every round. Rates of datagrams are the highest at which fewer than 0.5 % were lost.
-pub(super) const METRICS: [Metric; 18] = [
+pub(super) const METRICS: [Metric; 19] = [
     rate("tcp1_ab", "TCP 1 stream, A to B", "Gbit/s"),
     rate("tcp1_ba", "TCP 1 stream, B to A", "Gbit/s"),
     rate("tcp10_ab", "TCP 10 streams, A to B", "Gbit/s"),
     rate("tcp10_ba", "TCP 10 streams, B to A", "Gbit/s"),
-    rate("udp1200_gbit", "UDP 1200 B", "Gbit/s"),
+    rate("udp1200_gbit", "UDP 1200 B, data", "Gbit/s"),
     rate("udp1200_kpps", "UDP 1200 B", "kpps"),
     rate("udp64_kpps", "UDP 64 B", "kpps"),
     generator("udp1200_sender_kpps", "UDP 1200 B, sent at most", "kpps"),
@@ -53,13 +68,16 @@ pub(super) const METRICS: [Metric; 18] = [
     own("cpu_gb_10", "CPU TCP 10, its programs", "s/GB"),
     own("mem_idle", "Memory a host, idle", "MiB"),
     own("mem_load", "Memory a host, loaded", "MiB"),
+    own("mem_peak", "Memory a host, peak", "MiB"),
 ];
 
 /// Measured once in a run.
-pub(super) const ONCE: [Metric; 3] = [
+pub(super) const ONCE: [Metric; 5] = [
     own("connect_ms", "Start to first ping", "ms"),
     own("first_packet_ms", "First ping after idling", "ms"),
     own("outage_ms", "Outage, cable back", "ms"),
+    own("outage_relay_ms", "Outage, direct to relay", "ms"),
+    own("mem_start", "Memory a host, at start", "MiB"),
 ];
 
 #[cfg(test)]

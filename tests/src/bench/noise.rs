@@ -45,8 +45,6 @@ impl Times {
 }
 
 /// Ticks of `/proc` as seconds.
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 pub(super) fn seconds(ticks: u64) -> f64 {
     ticks as f64 / TICKS
 }
@@ -62,8 +60,6 @@ pub(super) fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-// A machine has few cores.
-#[allow(clippy::cast_precision_loss)]
 fn busy_cores(before: Times, after: Times, cores: usize) -> f64 {
     let (busy, idle) = (after.busy.saturating_sub(before.busy), after.idle.saturating_sub(before.idle));
     let all = seconds(busy + idle);

@@ -35,6 +35,8 @@ pub struct Settings {
     pub rounds: usize,
     pub seconds: f64,
     pub pin: bool,
+    /// The caller named our programs' directory: their build is not known.
+    pub programs_given: bool,
 }
 
 /// One contestant.
@@ -42,6 +44,8 @@ pub struct Settings {
 pub struct Entrant {
     pub name: String,
     pub version: String,
+    /// Whose CPU time and memory count.
+    pub programs: Vec<String>,
     /// What is measured once in a run.
     pub once: Figures,
     pub failed: Option<Failure>,
@@ -104,6 +108,16 @@ impl Results {
 
     pub(super) fn row(&self, contestant: &str, key: &str) -> Option<&Row> {
         self.summary.iter().find(|row| row.contestant == contestant && row.key == key)
+    }
+
+    /// The middle of a figure over the rounds, or what was measured once.
+    pub(super) fn middle(&self, contestant: &str, key: &str) -> Option<f64> {
+        let once = || self.contestants.iter().find(|entrant| entrant.name == contestant)?.once.get(key).copied();
+        self.row(contestant, key).map(|row| row.absolute.median).or_else(once)
+    }
+
+    pub(super) fn count(&self, standing: Standing) -> usize {
+        self.rounds.iter().filter(|round| round.standing == standing).count()
     }
 
     pub(super) fn against(&self, contestant: &str, key: &str) -> Option<&Spread> {

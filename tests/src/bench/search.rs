@@ -96,8 +96,6 @@ fn trial(way: &Way<'_>, len: u32, rate: Option<f64>, seconds: f64) -> Result<Tri
     Ok(Trial { sent_pps: per_second(sent.sent, &sent), received_pps: per_second(counted.received, &sent) })
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn per_second(count: u64, sent: &Sent) -> f64 {
     count as f64 / sent.seconds.max(1e-9)
 }

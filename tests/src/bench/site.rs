@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     BenchError,
     agent::{Job, Watched},
+    command,
     station::Station,
 };
 use crate::lab::{Lab, LabConfig, plan};
@@ -54,13 +55,7 @@ impl Site {
 
     /// Runs a command in a host to its end; its standard output.
     pub(super) fn command(&self, node: &str, argv: &[&str]) -> Result<String, BenchError> {
-        let output = self.lab()?.exec(node, argv)?;
-        if output.code() == 0 {
-            return Ok(output.stdout);
-        }
-        let said = output.stderr.lines().chain(output.stdout.lines()).map(str::to_owned).collect();
-        let words = argv.iter().take(3).copied().collect::<Vec<_>>().join(" ");
-        Err(BenchError::with_details(format!("{words} on {node} ended with {}", output.code()), said))
+        command::run(self.lab()?, node, argv)
     }
 
     /// Holds programs on the CPU of their host, if that is wanted.
@@ -77,7 +72,7 @@ impl Site {
 
     /// What programs have used, in both hosts.
     pub(super) fn watch(&self, names: &[String]) -> Result<Watched, BenchError> {
-        self.a.run(Job::Watch { names: names.to_vec() }, DEADLINE)
+        self.a.run(Job::Watch { names: names.to_vec(), own_host: false }, DEADLINE)
     }
 
     /// Programs that were ended for a system call that their policy does not have.

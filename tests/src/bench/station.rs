@@ -25,7 +25,7 @@ type Listeners = Arc<Mutex<HashMap<u64, Sender<Event>>>>;
 /// A running agent. It ends with this value.
 #[derive(Debug)]
 pub(super) struct Station {
-    pub(super) node: &'static str,
+    pub(super) node: String,
     orders: Mutex<PipeWriter>,
     listeners: Listeners,
     next: AtomicU64,
@@ -34,7 +34,7 @@ pub(super) struct Station {
 
 impl Station {
     /// Starts an agent in `node`, held on one CPU if one is given.
-    pub(super) fn open(lab: &Lab, node: &'static str, cpu: Option<usize>) -> Result<Self, BenchError> {
+    pub(super) fn open(lab: &Lab, node: &str, cpu: Option<usize>) -> Result<Self, BenchError> {
         // The program that the lab runs on, whatever is in the directory of the programs under test.
         let mut argv = vec!["/proc/self/exe".to_owned(), "tool".to_owned(), "bench-agent".to_owned()];
         argv.extend(cpu.map(|cpu| format!("--cpu={cpu}")));
@@ -46,7 +46,13 @@ impl Station {
         let listeners = Listeners::default();
         let told = Arc::clone(&listeners);
         thread::spawn(move || follow(events, &told));
-        Ok(Self { node, orders: Mutex::new(orders), listeners, next: AtomicU64::new(0), _agent: agent })
+        Ok(Self {
+            node: node.to_owned(),
+            orders: Mutex::new(orders),
+            listeners,
+            next: AtomicU64::new(0),
+            _agent: agent,
+        })
     }
 
     /// Begins a job.

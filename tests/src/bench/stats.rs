@@ -39,8 +39,11 @@ fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
     Some((sorted.get(middle - 1)? + upper) / 2.0)
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
+/// Nought for an empty series.
+pub(super) fn mean(series: &[f64]) -> f64 {
+    if series.is_empty() { 0.0 } else { series.iter().sum::<f64>() / of_count(series.len()) }
+}
+
 fn of_count(count: usize) -> f64 {
     count as f64
 }
@@ -54,6 +57,11 @@ mod tests {
         assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median([]), None);
+    }
+
+    #[test]
+    fn the_mean_of_nothing_is_nought() {
+        assert_eq!([mean(&[]), mean(&[1.0, 2.0, 6.0])], [0.0, 3.0]);
     }
 
     #[test]

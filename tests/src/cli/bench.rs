@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
 use super::output::{fail, note, print};
-use crate::bench::{self, EXIT_FAILED, EXIT_TOO_NOISY, Options};
+use crate::bench::{self, EXIT_FAILED, EXIT_TOO_NOISY, Options, PEERS_MAX, PeersOptions, ROUNDS, SECONDS};
 
 const NOTES: &str = "\
 Contestants: raw (no tunnel), rayfish, boringtun-cli, wireguard-go, nebula.
 Each has two hosts of its own; nothing of the machine itself is touched.
+
+Without --out, only a full run writes: of all contestants and shipped programs,
+with at least the default rounds and seconds, quiet, and without a failure.
+Every other run only prints, and leaves the last full one's results alone.
 
 Exit codes: 0 ok, 1 a contestant failed or other, 2 usage, 9 the machine was
 too noisy to judge (fewer than half of the rounds stand)";
@@ -19,10 +23,10 @@ too noisy to judge (fewer than half of the rounds stand)";
 #[command(after_help = NOTES)]
 pub(super) struct BenchArgs {
     /// Rounds, in each of which all have a turn
-    #[arg(long, default_value_t = 7, value_name = "N")]
+    #[arg(long, default_value_t = ROUNDS, value_name = "N")]
     rounds: u16,
     /// Length of each window of bulk data
-    #[arg(long, default_value_t = 3.0, value_name = "S")]
+    #[arg(long, default_value_t = SECONDS, value_name = "S")]
     seconds: f64,
     /// One round of one second
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
@@ -36,10 +40,14 @@ pub(super) struct BenchArgs {
     /// Directory of our programs [default: a release build]
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// Host A's programs on CPU 0, host B's on CPU 1
+    /// Host A's programs on one CPU, host B's on another
     #[arg(long)]
     pin: bool,
-    /// Where results are written [default: benches/results]
+    /// Instead: Rayfish's memory with 1 peer and with N
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(2..=PEERS_MAX))]
+    #[arg(conflicts_with_all = ["rounds", "seconds", "quick", "only", "with", "pin", "out"])]
+    peers: Option<u16>,
+    /// Where to write [a full run: benches/results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print the results as one JSON object, not as a table
@@ -48,6 +56,23 @@ pub(super) struct BenchArgs {
 }
 
 pub(super) fn run(args: BenchArgs) -> u8 {
+    match args.peers {
+        Some(peers) => run_peers(PeersOptions { peers, programs: args.programs }, args.json),
+        None => run_side_by_side(args),
+    }
+}
+
+/// What `--peers` asks for.
+fn run_peers(options: PeersOptions, json: bool) -> u8 {
+    let found = match bench::peers(&options, &mut |line| note(line)) {
+        Ok(found) => found,
+        Err(error) => return fail(&error, error.exit_code()),
+    };
+    let text = if json { serde_json::to_string(&found).unwrap_or_default() } else { found.table() };
+    print(&text).map_or_else(|error| fail(&error, 1), |()| 0)
+}
+
+fn run_side_by_side(args: BenchArgs) -> u8 {
     let (rounds, seconds) = if args.quick { (1, 1.0) } else { (args.rounds, args.seconds) };
     if rounds == 0 || !(0.1..=600.0).contains(&seconds) {
         note("error: a run has at least one round, and windows of 0.1 to 600 s");
@@ -112,6 +137,16 @@ mod tests {
     fn a_quick_run_has_its_own_rounds() {
         assert!(parse(&["--quick"]).quick);
         assert!(Args::try_parse_from(["ray-lab", "bench", "--quick", "--rounds", "2"]).is_err());
+    }
+
+    #[test]
+    fn counting_peers_goes_with_nothing_else_and_needs_two() {
+        assert_eq!(parse(&["--peers", "8", "--json"]).peers, Some(8));
+        for wrong in
+            [&["--peers", "1"][..], &["--peers", "51"], &["--peers", "8", "--quick"], &["--peers", "8", "--out", "x"]]
+        {
+            assert!(Args::try_parse_from(["ray-lab", "bench"].iter().chain(wrong)).is_err(), "{wrong:?}");
+        }
     }
 
     fn parse(args: &[&str]) -> BenchArgs {

@@ -105,8 +105,6 @@ fn fill(target: SocketAddr, bytes: u64, answer: u64) -> io::Result<u64> {
     Ok(u64::from_be_bytes(count))
 }
 
-// Far below 2^52, where a double is exact.
-#[allow(clippy::cast_precision_loss)]
 fn report(bytes: u64, took: Duration) -> Report {
     let seconds = took.as_secs_f64();
     let mbit_per_s = bytes as f64 * 8.0 / 1e6 / seconds.max(1e-9);

@@ -32,31 +32,35 @@ impl Used {
 /// CPU time of the programs of these names in the whole lab, and of the machine.
 pub(super) fn usage(names: &[String]) -> io::Result<Used> {
     let mut programs = BTreeMap::new();
-    for process in watch(names)?.processes {
+    for process in watch(names, false)?.processes {
         *programs.entry(process.name).or_default() += process.cpu_s;
     }
     Ok(Used { programs, machine: noise::Times::read()?.busy_s() })
 }
 
-pub(super) fn watch(names: &[String]) -> io::Result<Watched> {
-    let processes = pids()?.into_iter().filter_map(|pid| process(pid, names)).collect();
+/// The programs of these names, of this host alone or of all.
+pub(super) fn watch(names: &[String], own_host: bool) -> io::Result<Watched> {
+    let own = fs::read_link(network("self"))?;
+    // One that has just ended is nowhere.
+    let is_wanted = |pid: &i32| !own_host || fs::read_link(network(&pid.to_string())).is_ok_and(|net| net == own);
+    let processes = pids()?.into_iter().filter(is_wanted).filter_map(|pid| process(pid, names)).collect();
     Ok(Watched { processes })
 }
 
-/// Pins those that run in this host's own network namespace.
+/// What tells a process's host.
+fn network(process: &str) -> String {
+    format!("/proc/{process}/ns/net")
+}
+
+/// Pins those that run in this host.
 pub(super) fn pin_all(names: &[String], cpu: usize) -> io::Result<usize> {
-    let own = fs::read_link("/proc/self/ns/net")?;
-    let mut pinned = 0;
-    for process in watch(names)?.processes {
-        // One that has just ended needs no CPU.
-        if fs::read_link(format!("/proc/{}/ns/net", process.pid)).is_ok_and(|net| net == own) {
-            for thread in numbers(&format!("/proc/{}/task", process.pid))? {
-                pin(Pid::from_raw(thread), cpu)?;
-            }
-            pinned += 1;
+    let processes = watch(names, true)?.processes;
+    for process in &processes {
+        for thread in numbers(&format!("/proc/{}/task", process.pid))? {
+            pin(Pid::from_raw(thread), cpu)?;
         }
     }
-    Ok(pinned)
+    Ok(processes.len())
 }
 
 pub(super) fn congestion() -> io::Result<String> {
@@ -88,8 +92,15 @@ fn process(pid: i32, names: &[String]) -> Option<ProcessUse> {
     let (name, cpu_ticks) = parse_stat(&stat)?;
     let name = names.iter().find(|wanted| wanted.get(..NAME_LEN_MAX).unwrap_or(wanted) == name)?;
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let resident_bytes = resident(&status).unwrap_or_default();
-    Some(ProcessUse { name: name.clone(), pid, cpu_s: noise::seconds(cpu_ticks), resident_bytes })
+    let bytes = |key| memory(&status, key).unwrap_or_default();
+    Some(ProcessUse {
+        name: name.clone(),
+        pid,
+        cpu_s: noise::seconds(cpu_ticks),
+        resident_bytes: bytes("VmRSS:"),
+        anonymous_bytes: bytes("RssAnon:"),
+        peak_bytes: bytes("VmHWM:"),
+    })
 }
 
 /// The name, and user and system time together. The name is in brackets and may hold brackets.
@@ -102,8 +113,9 @@ fn parse_stat(stat: &str) -> Option<(&str, u64)> {
     Some((name, user + system))
 }
 
-fn resident(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+/// The bytes of one line of a process's status.
+fn memory(status: &str, key: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
@@ -128,9 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_resident_memory() {
-        assert_eq!(resident("Name:\tx\nVmRSS:\t    1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(resident("Name:\tx\n"), None);
+    fn reads_the_memory_of_a_program() {
+        let status = "Name:\tx\nVmHWM:\t    2345 kB\nVmRSS:\t    1234 kB\n";
+        assert_eq!(["VmRSS:", "VmHWM:"].map(|key| memory(status, key)), [Some(1234 * 1024), Some(2345 * 1024)]);
+        assert_eq!(memory("Name:\tx\n", "VmRSS:"), None);
     }
 
     #[test]

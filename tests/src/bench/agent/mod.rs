@@ -74,7 +74,7 @@ fn perform(job: Job, ready: &dyn Fn()) -> io::Result<Value> {
         Job::StreamReceive { listen } => found(&stream::receive(listen, ready)?),
         Job::StreamSend { target, seconds } => found(&stream::send(target, span(seconds)?)?),
         Job::Ping { target, seconds } => found(&host::ping(target, span(seconds)?)?),
-        Job::Watch { names } => found(&host::watch(&names)?),
+        Job::Watch { names, own_host } => found(&host::watch(&names, own_host)?),
         Job::Pin { names, cpu } => found(&host::pin_all(&names, cpu)?),
         Job::Uapi { path, text } => found(&interface::ask(&path, &text)?),
         Job::Interface(interface) => found(&interface::configure(&interface)?),

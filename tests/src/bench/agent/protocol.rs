@@ -93,9 +93,10 @@ pub(in crate::bench) enum Job {
         target: IpAddr,
         seconds: f64,
     },
-    /// [`Watched`]: what the programs of these names have used so far.
+    /// [`Watched`]: what the programs of these names have used so far, in this host or in the whole lab.
     Watch {
         names: Vec<String>,
+        own_host: bool,
     },
     /// Holds the programs of these names in this host, with all their threads, on one CPU.
     Pin {
@@ -184,4 +185,8 @@ pub(in crate::bench) struct ProcessUse {
     pub(in crate::bench) pid: i32,
     pub(in crate::bench) cpu_s: f64,
     pub(in crate::bench) resident_bytes: u64,
+    /// The resident part that no file backs: what the program has asked for.
+    pub(in crate::bench) anonymous_bytes: u64,
+    /// The most that was resident since the program started.
+    pub(in crate::bench) peak_bytes: u64,
 }

@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(super) use self::rayfish::ENGINE;
 use super::{BenchError, site::Site};
 use crate::lab::LabConfig;
 
@@ -58,6 +59,11 @@ pub(super) trait Contestant: fmt::Debug + Send {
     /// Whether a pulled cable is something that it has to get over.
     fn has_outages(&self) -> bool {
         true
+    }
+
+    /// Whether it has another way than the direct one: by a relay.
+    fn has_relay(&self) -> bool {
+        false
     }
 }
 

@@ -9,12 +9,16 @@ use crate::{
     bench::{
         BenchError,
         agent::{Job, Ping},
+        command::{members, ray, text},
         measure::PORTS,
         site::{HOSTS, Site},
     },
     lab::{Lab, LabConfig, Process, wait_for},
 };
 
+/// Its programs; the engine has the links.
+pub(in crate::bench) const ENGINE: &str = "ray-engine";
+const HELPER: &str = "ray-helper";
 const NETWORK: &str = "home";
 /// Discovery, a relay connection and a ledger; generous for a busy machine.
 const ONLINE_DEADLINE: Duration = Duration::from_secs(45);
@@ -39,14 +43,11 @@ impl Contestant for Rayfish {
     }
 
     fn version(&self) -> String {
-        format!(
-            "rayfish {}",
-            version_of(&self.programs.join("ray-engine"), "--version").trim_start_matches("ray-engine ")
-        )
+        format!("rayfish {}", version_of(&self.programs.join(ENGINE), "--version").trim_start_matches("ray-engine "))
     }
 
     fn programs(&self) -> Vec<String> {
-        vec!["ray-engine".to_owned(), "ray-helper".to_owned()]
+        vec![ENGINE.to_owned(), HELPER.to_owned()]
     }
 
     fn lab(&self) -> LabConfig {
@@ -54,22 +55,22 @@ impl Contestant for Rayfish {
     }
 
     fn prepare(&mut self, site: &Site) -> Result<(), BenchError> {
-        let [a, b] = HOSTS;
-        ray(site, a, &["create", NETWORK])?;
-        let code = text(&ray(site, a, &["invite", NETWORK])?, "code")?;
-        ray(site, b, &["join", &code])?;
+        let (lab, [a, b]) = (site.lab()?, HOSTS);
+        ray(lab, a, &["create", NETWORK])?;
+        let code = text(&ray(lab, a, &["invite", NETWORK])?, "code")?;
+        ray(lab, b, &["join", &code])?;
         for node in HOSTS {
-            wait_for(ONLINE_DEADLINE, "the other host online", || other(site, node, "online"))?;
+            wait_for(ONLINE_DEADLINE, "the other host online", || other(lab, node, "online"))?;
         }
         let v4 = |node: &str, state: &str| {
-            let member = other(site, node, state).ok_or_else(|| BenchError::new(format!("{node} lost its peer")))?;
+            let member = other(lab, node, state).ok_or_else(|| BenchError::new(format!("{node} lost its peer")))?;
             text(&member, "v4")?.parse().map_err(|error| BenchError::new(format!("an address of {node}: {error}")))
         };
         self.addresses = Some([v4(b, "online")?, v4(a, "online")?]);
         let ports = format!("{}-{}", PORTS.start(), PORTS.end());
         for (node, peer) in [(a, b), (b, a)] {
             for protocol in ["tcp", "udp"] {
-                ray(site, node, &["firewall", "add", "in", "allow", protocol, &ports, "from", peer])?;
+                ray(lab, node, &["firewall", "add", "in", "allow", protocol, &ports, "from", peer])?;
             }
         }
         each(|node| Ok(site.lab()?.stop_process(node, None)?))
@@ -86,11 +87,16 @@ impl Contestant for Rayfish {
     fn settle(&mut self, site: &Site) -> Result<(), BenchError> {
         let [_, there] = self.addresses(site)?;
         let _: Ping = site.a.run(Job::Ping { target: there, seconds: 10.0 }, DIRECT_DEADLINE)?;
+        let lab = site.lab()?;
         for node in HOSTS {
-            let direct = || other(site, node, "online").filter(|member| member["path"] == "direct");
+            let direct = || other(lab, node, "online").filter(|member| member["path"] == "direct");
             wait_for(DIRECT_DEADLINE, "a direct path", direct)?;
         }
         Ok(())
+    }
+
+    fn has_relay(&self) -> bool {
+        true
     }
 
     fn log_tail(&self, site: &Site) -> Vec<String> {
@@ -117,23 +123,8 @@ fn each(act: impl Fn(&str) -> Result<(), BenchError> + Sync) -> Result<(), Bench
     })
 }
 
-/// A verb of `ray` with its JSON answer.
-fn ray(site: &Site, node: &str, args: &[&str]) -> Result<Value, BenchError> {
-    let output = site.command(node, &[&["ray"], args, &["--json"]].concat())?;
-    let last = output.lines().last().unwrap_or_default();
-    serde_json::from_str(last).map_err(|error| BenchError::new(format!("ray {} on {node}: {error}", args.join(" "))))
-}
-
-fn text(value: &Value, key: &str) -> Result<String, BenchError> {
-    let text = value.get(key).and_then(Value::as_str);
-    text.map(str::to_owned).ok_or_else(|| BenchError::new(format!("the answer of ray has no {key}: {value}")))
-}
-
 /// The other host as `node` sees it, if it is in this state.
-fn other(site: &Site, node: &str, state: &str) -> Option<Value> {
-    let status = ray(site, node, &["status"]).ok()?;
-    let networks = status.get("networks")?.as_array()?.clone();
-    let network = networks.into_iter().find(|network| network["name"] == NETWORK)?;
-    let members = network.get("members")?.as_array()?.clone();
-    members.into_iter().find(|member| member["me"] == false && member["state"] == state)
+fn other(lab: &Lab, node: &str, state: &str) -> Option<Value> {
+    let mut members = members(lab, node, NETWORK).ok()?.into_iter();
+    members.find(|member| member["me"] == false && member["state"] == state)
 }

@@ -3,7 +3,7 @@
 use super::figure;
 use crate::bench::{
     Results,
-    metric::{METRICS, Metric, ONCE},
+    metric::{BY_PROGRAM, METRICS, Metric, ONCE, of_program},
     noise::Standing,
     stats::Spread,
 };
@@ -17,6 +17,7 @@ pub(super) fn page(results: &Results) -> String {
     lines.extend(METRICS.iter().filter_map(|metric| measured(results, metric)));
     lines.extend(ONCE.iter().filter_map(|metric| once(results, metric)));
     lines.extend(versus(results));
+    lines.extend(by_program(results));
     for entrant in &results.contestants {
         if let Some(failure) = &entrant.failed {
             lines.extend([String::new(), format!("{} failed: {}", entrant.name, failure.message), String::new()]);
@@ -28,7 +29,7 @@ pub(super) fn page(results: &Results) -> String {
 
 fn facts(results: &Results) -> Vec<String> {
     let machine = &results.machine;
-    let of = |wanted: Standing| results.rounds.iter().filter(|round| round.standing == wanted).count();
+    let of = |standing| results.count(standing);
     let mut lines = vec![
         format!("* {}, {} cores, Linux {}, TCP with {}", machine.cpu, machine.cores, machine.kernel, machine.congestion_control),
         format!(
@@ -46,6 +47,9 @@ fn facts(results: &Results) -> Vec<String> {
         lines.push(
             "* **too noisy to judge**: fewer than half of the rounds stand; what follows is of all of them".to_owned(),
         );
+    }
+    if results.settings.programs_given {
+        lines.push("* our programs: of `--programs`, which may be another build than is shipped".to_owned());
     }
     if !results.absent.is_empty() {
         lines.push(format!("* not on this machine: {}", results.absent.join(", ")));
@@ -91,6 +95,19 @@ fn versus(results: &Results) -> Vec<String> {
     lines
 }
 
+fn by_program(results: &Results) -> Vec<String> {
+    let mut lines = vec![String::new(), "Each program: CPU on both hosts, memory on one:".to_owned(), String::new()];
+    lines.push(row("", BY_PROGRAM.iter().map(|(_, title)| (*title).to_owned())));
+    lines.push(row("---", BY_PROGRAM.iter().map(|_| "---".to_owned())));
+    for entrant in &results.contestants {
+        for program in &entrant.programs {
+            let of = |key: &str| results.middle(&entrant.name, &of_program(key, program));
+            lines.push(row(program, BY_PROGRAM.iter().map(|(key, _)| of(key).map(figure).unwrap_or_default())));
+        }
+    }
+    lines
+}
+
 fn title(metric: &Metric) -> String {
     let better = match metric.more_is_better {
         Some(true) => " (more is better)",
@@ -100,7 +117,11 @@ fn title(metric: &Metric) -> String {
     format!("{}, {}{better}", metric.title, metric.unit)
 }
 
+/// Of a single round there is one value.
 fn spread(spread: &Spread) -> String {
+    if spread.min == spread.max {
+        return figure(spread.median);
+    }
     format!("{} ({} to {})", figure(spread.median), figure(spread.min), figure(spread.max))
 }
 
@@ -121,11 +142,13 @@ mod tests {
         results.contestants[2].version = "a | b".to_owned();
         let text = page(&results);
         let (first, rest) = text.split_once("Rayfish in multiples").unwrap();
+        let (rest, last) = rest.split_once("Each program").unwrap();
         let columns = |text: &str| {
             let rows = text.lines().filter(|line| line.starts_with('|'));
             rows.map(|line| line.matches('|').count()).collect::<Vec<_>>()
         };
         assert!(columns(first).len() > 20 && columns(first).iter().all(|count| *count == 5), "{first}");
+        assert_eq!(columns(last), [8; 4], "{last}");
         assert!(columns(rest).len() > 10 && columns(rest).iter().all(|count| *count == 4), "{rest}");
     }
 

@@ -1,9 +1,10 @@
 //! What a run found, for people and for programs.
 
 mod markdown;
+mod peers;
 mod plot;
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 mod svg;
 mod table;
 
@@ -11,7 +12,7 @@ use std::{fs, path::Path};
 
 use super::{BenchError, Results};
 
-pub(super) use self::table::table;
+pub(super) use self::{peers::peers, table::table};
 
 /// Writes `results.json`, `results.md` and `results.svg`.
 pub(super) fn write(results: &Results, directory: &Path) -> Result<(), BenchError> {
