@@ -18,8 +18,11 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::time::{Instant, interval};
 
-use self::outlet::{Outlet, PART, Parcel};
 pub use self::tunnel::Tunnel;
+use self::{
+    outlet::{Outlet, Parcel},
+    room::PART_MIN,
+};
 use crate::{
     feed::DropFeed,
     firewall::Millis,
@@ -136,7 +139,7 @@ impl Forwarder {
     fn hold(&self, waiting: &mut Waiting<Parcel>, routed: Routed, chunk: Chunk<'_>) {
         let (drops, now) = (&self.live.drops, micros());
         let lost = |lost: Parcel| drops.count_n(DropReason::NoLink, lost.packets());
-        let parted = chunk.parts(PART, |part| waiting.hold(routed.peer(), Parcel::new(routed, part), now, lost));
+        let parted = chunk.parts(PART_MIN, |part| waiting.hold(routed.peer(), Parcel::new(routed, part), now, lost));
         if let Err(malformed) = parted {
             drops.count(malformed.into());
         }

@@ -33,8 +33,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(64);
 /// A link that has taken nothing for so long gets nothing that waits.
 const STUCK: Micros = 1_000_000;
-/// What a super-packet is cut into when it waits, in bytes, so that others get between.
-pub(super) const PART: usize = 16 * 1024;
 /// A link of which nothing leaves for so long is looked at more closely: many times what a carrier waits between two looks of
 /// its own.
 const UNMOVED: Micros = 250_000;
@@ -135,10 +133,10 @@ impl Outlet {
         let mut state = self.lock();
         if state.closed {
             live.drops.count_n(DropReason::NoLink, chunk.count());
-        } else if state.queue.is_empty() && state.has_room(&self.link) {
+        } else if state.queue.is_empty() && chunk.packet().len() <= state.room(&self.link) {
             state.pack(live, routed, chunk, Signal::None);
         } else {
-            let parted = chunk.parts(PART, |part| state.wait(live, Parcel::new(routed, part)));
+            let parted = chunk.parts(state.room.part(), |part| state.wait(live, Parcel::new(routed, part)));
             if let Err(malformed) = parted {
                 live.drops.count(malformed.into());
             }
@@ -231,7 +229,7 @@ impl Outlet {
     fn drain(&self, forwarder: &Forwarder) -> bool {
         let mut state = self.lock();
         let (live, now) = (&forwarder.live, micros());
-        while state.has_room(&self.link) {
+        while state.room(&self.link) > 0 {
             let next = state.queue.pop(now, |late| live.drops.count_n(DropReason::Stale, late.packets()));
             let Some(mut popped) = next else { break };
             state.pack(live, popped.item.routed, popped.item.chunk.chunk(), popped.signal);
@@ -266,19 +264,19 @@ impl Outlet {
 }
 
 impl State {
-    /// Whether the carrier may be given more. False too while the peer cannot be addressed.
-    fn has_room(&mut self, link: &Arc<Link>) -> bool {
+    /// Bytes that the carrier may still be given in this burst. None while the peer cannot be addressed.
+    fn room(&mut self, link: &Arc<Link>) -> usize {
         if self.batch.is_none() {
             self.batch = Batch::new(link.clone());
         }
-        let Some(batch) = &self.batch else { return false };
+        let Some(batch) = &self.batch else { return 0 };
         let packed = batch.bytes();
         let allowance = match self.allowance {
             Some(allowance) => allowance,
             None => self.look(link, micros()),
         };
         self.allowance = Some(allowance);
-        packed < allowance
+        allowance.saturating_sub(packed)
     }
 
     /// How much the link may be given, now that a burst begins. One from which nothing leaves any more is ended.

@@ -12,6 +12,11 @@ const INITIAL: usize = 128 * 1024;
 /// The surplus of this much time is what can be missed.
 const WATCHED: Micros = 30_000;
 
+/// What a super-packet is cut into at least when it waits, in bytes, so that others get between.
+pub(super) const PART_MIN: usize = 16 * 1024;
+/// What carriers of all sizes are to hold parts of at once, so that some come between others inside too.
+const PARTS: usize = 16;
+
 #[derive(Debug)]
 pub(super) struct Room {
     limit: usize,
@@ -34,6 +39,12 @@ impl Room {
             self.adapt(held, now);
         }
         self.limit.saturating_sub(held)
+    }
+
+    /// What a super-packet is cut into when it waits: the faster the carrier, the less time a long part takes, and the less work
+    /// it is at both ends.
+    pub(super) fn part(&self) -> usize {
+        (self.limit / PARTS).max(PART_MIN)
     }
 
     /// Whether packets are left waiting after what was given.
@@ -83,6 +94,13 @@ mod tests {
             assert!(starved <= 20, "{bytes_per_ms} bytes a ms: dry {starved} times in a thousand");
             assert!(longest <= most_ms, "{bytes_per_ms} bytes a ms: up to {longest} ms inside");
         }
+    }
+
+    #[test]
+    fn a_slow_carrier_gets_short_parts_and_a_fast_one_whole_packets() {
+        assert_eq!(Room { limit: MIN, ..Room::default() }.part(), PART_MIN);
+        assert_eq!(Room::default().part(), PART_MIN);
+        assert!(Room { limit: MAX, ..Room::default() }.part() > 64 * 1024);
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn a_super_packet_waits_in_parts_as_it_would_for_room() {
     // Addresses, ports and timestamps: 52 bytes of headers.
     let part = |segments: u64| (segments, 52 + segments as usize * SEGMENT);
     assert_eq!(shape, [part(13), part(13), part(13), part(1), (1, 152)]);
-    assert!(shape.iter().all(|(_, bytes)| *bytes <= PART));
+    assert!(shape.iter().all(|(_, bytes)| *bytes <= PART_MIN));
 }
 
 #[test]
