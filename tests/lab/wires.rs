@@ -37,6 +37,8 @@ fn a_narrow_cable_takes_packets_up_to_its_mtu_and_no_longer() {
 fn a_lossy_cable_loses_its_share_of_single_packets_until_it_is_told_to_stop() {
     let lab = bare(2);
     let _server = serve(&lab, "n2");
+    // The hosts find each other's link address before any packet is lost: a lost question is asked again after a second.
+    stdout(&lab, "n1", &["ray-lab", "tool", "ping", "10.77.0.12", "-c", "1"]);
     lab.loss("n2", 10.0).unwrap();
     let lossy = bursts(&lab);
     // A tenth there and a tenth of the rest back: 810 of a thousand, give or take 12.
