@@ -133,7 +133,7 @@ impl Outlet {
         let mut state = self.lock();
         if state.closed {
             live.drops.count_n(DropReason::NoLink, chunk.count());
-        } else if state.queue.is_empty() && chunk.packet().len() <= state.room(&self.link) {
+        } else if state.queue.is_empty() && state.has_room_for(chunk.packet().len(), &self.link) {
             state.pack(live, routed, chunk, Signal::None);
         } else {
             let parted = chunk.parts(state.room.part(), |part| state.wait(live, Parcel::new(routed, part)));
@@ -277,6 +277,12 @@ impl State {
         };
         self.allowance = Some(allowance);
         allowance.saturating_sub(packed)
+    }
+
+    /// Whether so many bytes go whole: they may exceed the room by less than the part that would go alone.
+    fn has_room_for(&mut self, bytes: usize, link: &Arc<Link>) -> bool {
+        let room = self.room(link);
+        room > 0 && bytes <= room + self.room.part()
     }
 
     /// How much the link may be given, now that a burst begins. One from which nothing leaves any more is ended.

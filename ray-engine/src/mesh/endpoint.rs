@@ -24,6 +24,7 @@ use tokio::{
 
 use super::{
     Link, Links, MeshError, MeshEvent, alpn, carrier, close,
+    congestion::TunnelController,
     dial::Dialler,
     doorkeeper::{Doorkeeper, Source},
     gate::Gate,
@@ -334,6 +335,7 @@ async fn accept_one(incoming: Incoming) -> Result<Connection, MeshError> {
 
 fn transport_config() -> QuicTransportConfig {
     QuicTransportConfig::builder()
+        .congestion_controller_factory(Arc::new(TunnelController))
         .max_idle_timeout(Some(VarInt::from_u32(IDLE_TIMEOUT_MS).into()))
         .keep_alive_interval(KEEP_ALIVE)
         .default_path_keep_alive_interval(KEEP_ALIVE)

@@ -8,6 +8,7 @@
 
 mod batch;
 mod carrier;
+mod congestion;
 mod dial;
 mod doorkeeper;
 mod endpoint;
