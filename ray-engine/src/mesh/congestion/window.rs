@@ -70,6 +70,8 @@ struct Round {
     began: Duration,
     delivered: u64,
     lost: u64,
+    /// Of those, since the window was last halved for them.
+    lost_at_this_size: u64,
     marked: bool,
     /// For want of packets, the round says nothing about how fast the path is.
     idle: bool,
@@ -133,8 +135,15 @@ impl Window {
         }
     }
 
+    /// Whoever loses half a window within a round need not see how it ends.
     pub(super) fn lost(&mut self, bytes: u64) {
-        self.round.lost = self.round.lost.saturating_add(bytes);
+        let round = &mut self.round;
+        round.lost = round.lost.saturating_add(bytes);
+        round.lost_at_this_size = round.lost_at_this_size.saturating_add(bytes);
+        if round.lost_at_this_size > self.bytes / 2 {
+            round.lost_at_this_size = 0;
+            self.bytes = (self.bytes / 2).max(MIN);
+        }
     }
 
     /// The path has marked packets instead of dropping them.
@@ -160,7 +169,8 @@ impl Window {
         self.see_spread(round);
         let sent = round.delivered.saturating_add(round.lost);
         let crowded = round.marked || round.lost > sent / LOSS_SHARE;
-        self.surplus = if round.lost > sent / HEAVY_LOSS_SHARE {
+        let heavy = round.lost > sent / HEAVY_LOSS_SHARE;
+        self.surplus = if heavy {
             // What came in a burst, after somebody had no time for it, is no rate of the path.
             self.rates.drain(..self.rates.len().saturating_sub(1));
             (self.surplus - SURPLUS_CUT).max(SURPLUS_MIN)
@@ -176,7 +186,12 @@ impl Window {
         }
         if self.start.is_none() {
             self.bytes = self.target();
-            self.see_what_a_smaller_window_does(round, now);
+            if heavy {
+                // A queue that is full makes the round trip long, whatever the window is.
+                self.reference = None;
+            } else {
+                self.see_what_a_smaller_window_does(round, now);
+            }
         }
     }
 

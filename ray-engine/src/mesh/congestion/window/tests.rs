@@ -16,6 +16,8 @@ struct Path {
     jitter: Duration,
     /// From then on, the way back takes so much longer: others fill a queue, or the route is another.
     longer: Option<(Duration, Duration)>,
+    /// From then on, it takes so many bytes a second: the receiver has other things to do.
+    slower: Option<(Duration, u64)>,
 }
 
 /// What came of a run.
@@ -60,6 +62,16 @@ fn a_path_without_a_queue_loses_little() {
     let seen = run(&policed, Duration::from_secs(8), |_| true);
     assert!(seen.lost * 100 <= seen.sent * 10, "{} of {} lost", seen.lost, seen.sent);
     assert!(seen.used >= 90, "{} % used", seen.used);
+}
+
+#[test]
+fn a_receiver_that_has_no_time_any_more_is_not_flooded() {
+    let length = Duration::from_secs(4);
+    let steady = Path { queue_max: 500 * PACKET, ..path(1000, 1) };
+    let busy = Path { slower: Some((length / 2, steady.bytes_per_s / 20)), ..steady };
+    let seen = run(&busy, length, |_| true);
+    assert!(seen.lost * 100 <= seen.sent * 3, "{} of {} lost", seen.lost, seen.sent);
+    assert!(seen.used >= 4, "{} % used of 5", seen.used);
 }
 
 #[test]
@@ -134,6 +146,7 @@ fn path(mbit: u64, delay_ms: u64) -> Path {
         lossy: 0,
         jitter: Duration::ZERO,
         longer: None,
+        slower: None,
     }
 }
 
@@ -151,7 +164,8 @@ fn run(path: &Path, length: Duration, busy: impl Fn(Duration) -> bool) -> Seen {
     let round_trip = u64::try_from((2 * path.delay + ALLOWANCE).as_micros()).unwrap();
     while now < length {
         now += step;
-        served += path.bytes_per_s / 10_000;
+        let slower = path.slower.filter(|(from, _)| now >= *from);
+        served += slower.map_or(path.bytes_per_s, |(_, bytes_per_s)| bytes_per_s) / 10_000;
         while served >= PACKET {
             let Some(sent) = queue.pop_front() else {
                 served = 0;
