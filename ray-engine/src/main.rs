@@ -54,8 +54,8 @@ fn run(options: Options) -> Result<(), Box<dyn Error>> {
     let confinement = confine(&options)?;
     start_log();
     report(&confinement);
-    // A packet goes through four tasks, from the device's reader to the endpoint's; on one worker none of them wakes another
-    // core for it. The other half of the cores is for the programs whose packets these are.
+    // A packet goes through four tasks, from the device's reader to the endpoint's; the fewer workers, the seldomer one of
+    // them wakes another core for it. The other half of the cores is for the programs whose packets these are.
     let workers = std::thread::available_parallelism().map_or(1, |n| (n.get() / 2).clamp(1, 8));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()?;
     runtime.block_on(engine::run(options, overflow, confinement))?;

@@ -1,4 +1,5 @@
-//! The packet loops: device to links, links to device. Nothing is decided here; the plane decides. Layer 5.
+//! The packet loops: device to links, links to device. What may pass is decided by the plane; here it is decided when, in which
+//! pieces, and what waits. Layer 5.
 
 mod device;
 mod egress;
@@ -216,7 +217,7 @@ impl Forwarder {
             Ok(written) => {
                 self.live.drops.count_n(DropReason::DeviceRefused, count.saturating_sub(written) as u64);
             }
-            // The tunnel's thread finds out by itself and sets the device up anew.
+            // A reader of the device finds that out too, and has the tunnel set up anew.
             Err(_) => self.live.drops.count_n(DropReason::DeviceRefused, count as u64),
         }
     }

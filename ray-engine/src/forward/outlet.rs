@@ -88,8 +88,9 @@ struct State {
     totals_at: Option<Instant>,
     /// Over a direct path, while packets are sent.
     watch: Option<(Watch, Instant)>,
-    /// What the largest of the datagrams that are held was packed for.
-    held_max: usize,
+    /// What the largest of the datagrams that are held were packed for, and the latest.
+    largest: Sizes,
+    latest: Sizes,
     /// Bytes of datagrams that the link was given; how many of them had left at the last look, and since when.
     given: u64,
     left: (u64, Micros),
@@ -97,6 +98,13 @@ struct State {
     taken_at: Micros,
     /// The link has ended.
     closed: bool,
+}
+
+/// What datagrams were packed for, and how much had been given with the last of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sizes {
+    size: usize,
+    sent_until: u64,
 }
 
 impl Outlet {
@@ -110,7 +118,8 @@ impl Outlet {
             answers: Vec::new(),
             totals_at: None,
             watch: None,
-            held_max: 0,
+            largest: Sizes::default(),
+            latest: Sizes::default(),
             given: 0,
             left: (0, 0),
             taken_at: 0,
@@ -218,7 +227,8 @@ impl Outlet {
     fn listen(&self) {
         let mut state = self.lock();
         let Some(((mut watch, _), heard)) = state.watch.take().zip(self.link.heard_directly()) else { return };
-        match watch.look(heard, state.given, micros()) {
+        let round_trip = Micros::try_from(self.link.path().1.as_micros()).unwrap_or(Micros::MAX);
+        match watch.look(heard, state.given, micros(), round_trip) {
             Seen::Rest => {}
             Seen::Unclear => state.watch = Some((watch, Instant::now() + LOOK)),
             Seen::Silence => self.link.end_silent(),
@@ -285,18 +295,18 @@ impl State {
         room > 0 && bytes <= room + self.room.part()
     }
 
-    /// How much the link may be given, now that a burst begins. One from which nothing leaves any more is ended.
+    /// How much the link may be given, now that a burst begins. One from which nothing leaves any more is looked at more closely.
     fn look(&mut self, link: &Link, now: Micros) -> usize {
         let held = link.held();
         let left = self.given.saturating_sub(held as u64);
-        if held == 0 {
-            self.held_max = 0;
+        if held == 0 || left >= self.largest.sent_until {
+            self.largest = self.latest;
         }
         if held == 0 || left != self.left.0 {
             self.left = (left, now);
         } else if now.saturating_sub(self.left.1) >= UNMOVED {
             self.left.1 = now;
-            link.clear_if_stuck(self.held_max);
+            link.clear_if_stuck(self.largest.size);
         }
         self.room.look(held, now)
     }
@@ -337,31 +347,37 @@ impl State {
         let waits = !self.queue.is_empty();
         self.room.leave(waits);
         let Some(batch) = self.batch.as_mut().filter(|batch| batch.packets() > 0) else { return waits };
-        if let Some(size) = batch.datagram_max() {
+        let size = batch.datagram_max();
+        if let Some(size) = size {
             self.path.observe(size, millis());
-            self.held_max = self.held_max.max(size);
         }
+        // Before anything leaves, or the answer might have been heard already.
+        let heard = self.watch.is_none().then(|| link.heard_directly()).flatten();
         let (packets, bytes) = (batch.packets(), batch.bytes() as u64);
         match batch.send() {
             Ok(too_big) => {
                 self.given += bytes;
+                self.taken_at = micros();
+                self.latest = Sizes { size: size.unwrap_or_default(), sent_until: self.given };
+                if self.latest.size >= self.largest.size {
+                    self.largest = self.latest;
+                }
                 live.drops.count_n(DropReason::TooBig, too_big);
             }
             Err(error) => {
                 live.drops.count_n(unsent(error), packets);
                 batch.clear();
+                return waits;
             }
         }
         let untold = self.totals_at.is_none() && link.hears_totals();
         if untold {
             self.totals_at = Some(Instant::now() + TOTALS_AFTER);
         }
-        let unwatched = self.watch.is_none();
-        if unwatched {
-            let watch = |heard| (Watch::new(heard, self.given, micros()), Instant::now() + LOOK);
-            self.watch = link.heard_directly().map(watch);
-        }
-        waits || untold || unwatched && self.watch.is_some()
+        let begins = heard.map(|heard| (Watch::new(heard, self.given, micros()), Instant::now() + LOOK));
+        let unwatched = begins.is_some();
+        self.watch = begins.or_else(|| self.watch.take());
+        waits || untold || unwatched
     }
 }
 

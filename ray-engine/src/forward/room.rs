@@ -7,7 +7,7 @@ use crate::queue::Micros;
 /// 13 ms at 10 Mbit/s.
 const MIN: usize = 16 * 1024;
 /// What 4 Gbit/s take in between two looks, with some to spare.
-const MAX: usize = 1280 * 1024;
+const MAX: usize = 1152 * 1024;
 const INITIAL: usize = 128 * 1024;
 /// The surplus of this much time is what can be missed.
 const WATCHED: Micros = 30_000;

@@ -84,8 +84,15 @@ impl Links {
         Some(Contact { link: carrying.clone(), since: *since, traffic })
     }
 
+    /// All links, those that are being replaced among them.
     pub fn all(&self) -> Vec<Arc<Link>> {
-        self.table.load().values().map(|place| place.link.clone()).collect()
+        self.table
+            .load()
+            .values()
+            .flat_map(|place| [Some(&place.link), place.before.as_ref()])
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// Waits until there is a link to `peer` that packets can take.
@@ -179,7 +186,7 @@ impl Links {
         });
     }
 
-    /// Takes a link out. One that had another one's place takes that one with it.
+    /// Takes a link out. One that had another one's place takes that one with it, unless it never carried anything.
     pub(super) fn leave(&self, link: &Arc<Link>) {
         let mut orphan = None;
         self.table.rcu(|table| {
@@ -187,8 +194,13 @@ impl Links {
             let mut table = HashMap::clone(table);
             let Some(place) = table.get_mut(&link.peer()) else { return table };
             if Arc::ptr_eq(&place.link, link) {
-                orphan = place.before.take();
-                table.remove(&link.peer());
+                match place.before.take() {
+                    Some(before) if !link.has_greeted() && !before.is_closed() => place.link = before,
+                    before => {
+                        orphan = before;
+                        table.remove(&link.peer());
+                    }
+                }
             } else if let Some(before) = place.before.take_if(|before| Arc::ptr_eq(before, link)) {
                 place.past = place.past + before.traffic();
             }

@@ -119,7 +119,7 @@ impl Core {
         self.config.trying = true;
         let (mut state, shape, commands) = (self.tunnel.state(), self.config.shape(), self.commands.clone());
         state.mark_unchanged();
-        let was_up = matches!(*state.borrow(), TunnelState::Up(_));
+        let was_up = matches!(*state.borrow(), TunnelState::Up(_) | TunnelState::Starting);
         self.apply();
         // What failed before may have failed of this setting.
         self.tunnel.nudge();

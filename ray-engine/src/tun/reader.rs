@@ -4,9 +4,15 @@
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use nix::{errno::Errno, unistd};
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::io::unix::AsyncFd;
 
-use super::{Chunk, PACKET_MAX, merge::Allowed, vnet, watched::watched, writer::Writer};
+use super::{
+    Chunk, PACKET_MAX,
+    merge::Allowed,
+    vnet,
+    watched::{READY, watched},
+    writer::Writer,
+};
 
 /// The reading half of a queue. One task reads a queue; two would reorder flows.
 #[derive(Debug)]
@@ -23,14 +29,14 @@ impl Reader {
 
     /// Waits for a packet, or for the end of the device, which the read that follows tells.
     pub async fn readable(&self) -> io::Result<()> {
-        self.fd.readable().await?.retain_ready();
+        self.fd.ready(READY).await?.retain_ready();
         Ok(())
     }
 
     /// One read. `None` where nothing waits. An error means that the device is gone.
     pub fn read(&mut self) -> io::Result<Option<Chunk<'_>>> {
         let buffer = &mut self.buffer;
-        let read = self.fd.try_io(Interest::READABLE, |fd| {
+        let read = self.fd.try_io(READY, |fd| {
             loop {
                 match unistd::read(fd, buffer) {
                     Err(Errno::EINTR) => {}

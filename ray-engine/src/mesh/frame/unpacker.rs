@@ -33,9 +33,9 @@ impl Unpacker {
     /// Calls `deliver` for what `datagram` brings or completes, in its order. A datagram that is no frame brings nothing.
     /// `now` never runs backwards.
     pub fn unpack(&mut self, datagram: &Bytes, now: Millis, mut deliver: impl FnMut(Unpacked)) -> Result<(), BadFrame> {
-        self.reassembly.expire(now);
         // An empty one says nothing: a carrier sends it to make room.
         let Some((&kind, rest)) = datagram.split_first() else { return Ok(()) };
+        self.reassembly.expire(now);
         let checksum = match kind {
             KIND_PACKETS => Checksum::Complete,
             KIND_SEGMENTS => Checksum::Left,
