@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::{Forwarder, egress};
@@ -68,8 +69,12 @@ impl Device {
         Ok(Self { runtime: runtime.clone(), readers: readers.collect(), gone, queues: handles, offload })
     }
 
+    /// Whether a reader has failed, or the kernel says that there is no device behind the queues any more: it shows that as
+    /// an error alone, which wakes nobody who waits for packets.
     pub(super) fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Acquire)
+        let mut queues: Vec<_> =
+            self.queues.iter().map(|queue| PollFd::new(queue.as_fd(), PollFlags::empty())).collect();
+        self.gone.load(Ordering::Acquire) || poll(&mut queues, PollTimeout::ZERO).is_ok_and(|failed| failed > 0)
     }
 
     /// Whether the kernel has taken the offloads on; it may still refuse single ones later.

@@ -36,7 +36,7 @@ use crate::{
     store::crash_point,
 };
 
-/// Between attempts to set a wanted tunnel up, or to find a helper for one that runs.
+/// Between attempts to set a wanted tunnel up, or to find a helper for one that runs, and between looks at its device.
 const RETRY: Duration = Duration::from_secs(1);
 /// The longest time between attempts whose failure only root can end: each makes a device and removes it again.
 const RETRY_MAX: Duration = Duration::from_secs(60);
@@ -268,11 +268,11 @@ impl Keeper {
         self.control.report(TunnelState::Down);
     }
 
-    /// Waits for a wish, for the helper's or the device's end, or for the next attempt.
+    /// Waits for a wish, for the helper's end, or for the next attempt or look at the device.
     fn wait(&self, running: Option<&Running>, pause: Duration) -> Woken {
         let failed = matches!(*self.control.state().borrow(), TunnelState::Failed { .. } | TunnelState::Starting);
-        let lacking = running.map_or(failed, |up| up.client.is_none());
-        let retry_at = lacking.then(|| Instant::now() + if running.is_some() { RETRY } else { pause });
+        let pause = if running.is_some() { Some(RETRY) } else { failed.then_some(pause) };
+        let retry_at = pause.map(|pause| Instant::now() + pause);
         loop {
             let mut fds = vec![PollFd::new(self.control.wake_fd(), PollFlags::POLLIN)];
             if let Some(client) = running.and_then(|up| up.client.as_ref()) {

@@ -4,15 +4,9 @@
 use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use nix::{errno::Errno, unistd};
-use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, unix::AsyncFd};
 
-use super::{
-    Chunk, PACKET_MAX,
-    merge::Allowed,
-    vnet,
-    watched::{READY, watched},
-    writer::Writer,
-};
+use super::{Chunk, PACKET_MAX, merge::Allowed, vnet, watched::watched, writer::Writer};
 
 /// The reading half of a queue. One task reads a queue; two would reorder flows.
 #[derive(Debug)]
@@ -27,16 +21,16 @@ impl Reader {
         Ok(Self { fd: watched(fd)?, buffer: vec![0; vnet::LEN + PACKET_MAX].into_boxed_slice() })
     }
 
-    /// Waits for a packet, or for the end of the device, which the read that follows tells.
+    /// Waits for a packet. The end of the device is for who keeps it to see.
     pub async fn readable(&self) -> io::Result<()> {
-        self.fd.ready(READY).await?.retain_ready();
+        self.fd.readable().await?.retain_ready();
         Ok(())
     }
 
     /// One read. `None` where nothing waits. An error means that the device is gone.
     pub fn read(&mut self) -> io::Result<Option<Chunk<'_>>> {
         let buffer = &mut self.buffer;
-        let read = self.fd.try_io(READY, |fd| {
+        let read = self.fd.try_io(Interest::READABLE, |fd| {
             loop {
                 match unistd::read(fd, buffer) {
                     Err(Errno::EINTR) => {}

@@ -5,12 +5,9 @@ use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use tokio::io::{Interest, unix::AsyncFd};
 
-/// What a reader waits for. A device that is gone shows as an error alone.
-pub(super) const READY: Interest = Interest::READABLE.add(Interest::ERROR);
-
 /// Within a runtime.
 pub(super) fn watched(fd: Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
     // SAFETY: what is registered is a handle that is held until it is registered no more, and it is the same descriptor,
     // which is open for as long, whenever it is asked for.
-    Ok(unsafe { AsyncFd::register_with_interest(fd, READY) }?)
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
