@@ -25,6 +25,17 @@ fn restarting_every_process_keeps_identities_addresses_and_membership() {
 }
 
 #[test]
+fn a_device_that_somebody_removes_is_made_anew() {
+    let lab = network(2);
+    let before = ifindex(&lab, "n2");
+    let removed = lab.exec("n2", &["ip", "link", "del", "ray0"]).unwrap();
+    assert_eq!(removed.code(), 0, "{}", removed.stderr);
+    let v4 = address(&lab, "n1", "n2", "v4");
+    until(PATIENCE, "traffic flows", || pings(&lab, "n1", &v4));
+    assert_ne!(ifindex(&lab, "n2"), before);
+}
+
+#[test]
 fn an_engine_that_is_killed_finds_its_device_again() {
     let lab = network(2);
     let before = ifindex(&lab, "n2");

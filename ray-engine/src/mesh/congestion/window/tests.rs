@@ -111,8 +111,7 @@ fn a_pause_forgets_nothing() {
 
 #[test]
 fn starts_over_when_nothing_arrives_for_long() {
-    let mut window = Window::default();
-    window.bytes = MAX;
+    let mut window = Window { bytes: MAX, ..Window::default() };
     window.collapse();
     assert_eq!(window.bytes(), MIN);
     assert!(window.start.is_some());
