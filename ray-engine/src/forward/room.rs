@@ -2,7 +2,7 @@
 //! carrier busy. Pure; the idea is that of Linux's byte queue limits (lib/dynamic_queue_limits.c): a carrier that ran dry
 //! while packets waited is given more, one that is never near to it is given less.
 
-use crate::queue::Micros;
+use crate::{mesh::CARRIER_MAX, queue::Micros};
 
 /// 13 ms at 10 Mbit/s.
 const MIN: usize = 16 * 1024;
@@ -16,6 +16,9 @@ const WATCHED: Micros = 30_000;
 pub(super) const PART_MIN: usize = 16 * 1024;
 /// What carriers of all sizes are to hold parts of at once, so that some come between others inside too.
 const PARTS: usize = 16;
+
+// What is given to a carrier in one burst may exceed its room by a part, and frames take some bytes.
+const _: () = assert!(MAX + MAX / PARTS + 64 * 1024 < CARRIER_MAX);
 
 #[derive(Debug)]
 pub(super) struct Room {

@@ -10,9 +10,11 @@ use iroh::endpoint::{Connection, SendDatagramError};
 
 use super::Unsent;
 
-/// What the connection may hold, its bookkeeping included. Above what [`Carrier::held`] is ever let grow to, because a full
-/// connection drops its oldest datagrams, uncounted.
+/// What the connection may hold, its bookkeeping included. A full connection drops its oldest datagrams, uncounted.
 pub(super) const SEND_BUFFER: usize = 4 * 1024 * 1024;
+/// What [`Carrier::held`] may grow to, so that it is never full: an IP packet has at least 20 bytes, so the bookkeeping of what
+/// is held takes less than twice as much as that does.
+pub const CARRIER_MAX: usize = SEND_BUFFER / 3;
 /// Datagrams that came and were not fetched yet. Enough for a burst while the device is written to.
 pub(super) const RECEIVE_BUFFER: usize = 2 * 1024 * 1024;
 /// What the connection adds to each datagram that it holds: its handle.
@@ -41,7 +43,6 @@ impl Carrier {
     /// Takes all of these datagrams, or none.
     pub(super) fn send(&self, datagrams: &[Bytes]) -> Result<(), Unsent> {
         let bytes: usize = datagrams.iter().map(|datagram| datagram.len() + BOOKKEEPING).sum();
-        // An IP packet has at least 20 bytes, so the bookkeeping of what is held takes less than twice as much as that does.
         if bytes + 3 * self.held() > SEND_BUFFER {
             return Err(Unsent::Congested);
         }

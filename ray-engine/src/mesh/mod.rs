@@ -25,6 +25,7 @@ pub mod wire;
 
 pub use self::{
     batch::{Batch, NotPacked},
+    carrier::CARRIER_MAX,
     endpoint::{Guest, Mesh, MeshSettings},
     error::MeshError,
     event::{By, Credit, Door, Entering, JoinRefusal, MeshEvent, Seating, Ticket},

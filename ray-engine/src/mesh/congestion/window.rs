@@ -28,7 +28,7 @@ const ROUND_MIN: Duration = Duration::from_millis(1);
 const ROUND_TRIP_AGE: Duration = Duration::from_secs(10);
 const MEASURING: Duration = Duration::from_millis(10);
 /// The queueing that is accepted: covers delayed acknowledgements and a busy processor's time slices.
-const ALLOWANCE: Duration = Duration::from_millis(2);
+const ALLOWANCE: Duration = Duration::from_millis(1);
 /// The most that unequal packets may ask for instead.
 const SPREAD_MAX: Duration = Duration::from_millis(100);
 
