@@ -246,17 +246,17 @@ impl Outlet {
         }
         let packed = state.batch.as_ref().is_some_and(|batch| batch.packets() > 0);
         state.send(live, &self.link);
-        if packed || state.queue.is_empty() {
+        let waits = !state.queue.is_empty();
+        if packed || !waits {
             state.taken_at = now;
-        } else if now.saturating_sub(state.taken_at) >= STUCK {
-            drop(state);
+        }
+        let is_stuck = now.saturating_sub(state.taken_at) >= STUCK;
+        self.finish(forwarder, state);
+        if is_stuck {
             let late: u64 = self.give_up(live).iter().map(Parcel::packets).sum();
             live.drops.count_n(DropReason::Stale, late);
-            return false;
         }
-        let waits = !state.queue.is_empty();
-        self.finish(forwarder, state);
-        waits
+        waits && !is_stuck
     }
 
     fn finish(&self, forwarder: &Forwarder, mut state: MutexGuard<'_, State>) {
