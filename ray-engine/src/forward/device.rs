@@ -1,4 +1,4 @@
-//! A device in use: a task that reads each of its queues, and the writers of all.
+//! A device in use: a task for each of its queues, which reads it, and the writers of all.
 
 use std::{
     io,
@@ -22,7 +22,7 @@ use crate::{
 /// The writers of a device, one a queue.
 pub(super) type Writers = Vec<Mutex<Writer>>;
 
-/// What reads a device and is read by nobody else.
+/// A device that is being read.
 #[derive(Debug)]
 pub(super) struct Device {
     runtime: Handle,

@@ -17,7 +17,7 @@ use crate::{
 /// Reads before the links get what was read: few enough that the first of them does not wait for the last.
 const READS_MAX: usize = 16;
 
-/// Runs until the device is gone. It may be dropped wherever it waits.
+/// Runs until a read fails. It may be dropped wherever it waits.
 pub(super) async fn run(forwarder: &Forwarder, mesh: &Mesh, mut reader: Reader) -> io::Error {
     let mut replies = reader.writer();
     let mut burst: Vec<Arc<Outlet>> = Vec::new();

@@ -217,7 +217,7 @@ impl Forwarder {
             Ok(written) => {
                 self.live.drops.count_n(DropReason::DeviceRefused, count.saturating_sub(written) as u64);
             }
-            // A reader of the device finds that out too, and has the tunnel set up anew.
+            // Who keeps the tunnel looks for that, and sets it up anew.
             Err(_) => self.live.drops.count_n(DropReason::DeviceRefused, count as u64),
         }
     }

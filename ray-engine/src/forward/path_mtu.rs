@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dip_shorter_than_a_second_changes_nothing() {
+    fn a_short_dip_changes_nothing() {
         let mut path = settled(1414);
         path.observe(1162, 15000);
         path.observe(1162, 17700);
@@ -119,7 +119,7 @@ mod tests {
         path.observe(1162, 18300);
         assert_eq!(path.inner(), 1409);
         path.observe(1162, 21297);
-        assert_eq!(path.inner(), 1409, "each dip begins its own second");
+        assert_eq!(path.inner(), 1409, "each dip begins its own time");
         path.observe(1162, 21300);
         assert_eq!(path.inner(), 1157);
     }

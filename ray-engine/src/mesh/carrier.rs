@@ -1,8 +1,8 @@
 //! What carries the datagrams of a link: the link's own QUIC connection.
 //!
 //! A carrier knows nothing of packets, and frames and queues know nothing of it but what stands here: how large a datagram
-//! may be at this moment, how much it still holds, and how to hand it more. A second carrier, such as a UDP socket of our
-//! own keyed from the link, would answer the same four questions.
+//! may be at this moment, how much it still holds, how to hand it more, and how to have it drop what it holds. A second carrier,
+//! such as a UDP socket of our own keyed from the link, would answer the same questions.
 #![forbid(unsafe_code)]
 
 use bytes::Bytes;
