@@ -2,6 +2,10 @@
 
 /// One helper message. SEQPACKET keeps message borders, so a longer one is seen as truncated and is a violation.
 pub const HELPER_FRAME_MAX: usize = 32 * 1024;
+/// One message to or from `ray-names`.
+pub const NAMES_FRAME_MAX: usize = 8 * 1024;
+/// Search domains in one `ReplaceDns`: the C library takes six, and some are the host's own.
+pub const SEARCH_MAX: usize = 4;
 /// Queues of one TUN device. Eight saturate any host that one engine can feed.
 pub const QUEUES_MAX: usize = 8;
 /// Routes in one `ReplaceRoutes`; the policy file may lower it.

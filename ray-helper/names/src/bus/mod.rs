@@ -1,0 +1,1 @@
+//! A client of the system bus: calls, and the signals it has asked for.

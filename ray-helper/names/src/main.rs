@@ -1,0 +1,3 @@
+//! Entry of `ray-names`.
+
+fn main() {}
