@@ -86,7 +86,7 @@ struct State {
     answers: Vec<Deliverable<Vec<u8>>>,
     /// When the peer is to be told how much was sent.
     totals_at: Option<Instant>,
-    /// Over a direct path, while packets are sent.
+    /// While packets are sent.
     watch: Option<(Watch, Instant)>,
     /// What the largest of the datagrams that are held were packed for, and the latest.
     largest: Sizes,
@@ -226,7 +226,7 @@ impl Outlet {
     /// Looks whether anything comes over the path that packets are sent on.
     fn listen(&self) {
         let mut state = self.lock();
-        let Some(((mut watch, _), heard)) = state.watch.take().zip(self.link.heard_directly()) else { return };
+        let Some(((mut watch, _), heard)) = state.watch.take().zip(self.link.heard()) else { return };
         let round_trip = Micros::try_from(self.link.path().1.as_micros()).unwrap_or(Micros::MAX);
         match watch.look(heard, state.given, micros(), round_trip) {
             Seen::Rest => {}
@@ -352,7 +352,7 @@ impl State {
             self.path.observe(size, millis());
         }
         // Before anything leaves, or the answer might have been heard already.
-        let heard = self.watch.is_none().then(|| link.heard_directly()).flatten();
+        let heard = self.watch.is_none().then(|| link.heard()).flatten();
         let (packets, bytes) = (batch.packets(), batch.bytes() as u64);
         match batch.send() {
             Ok(too_big) => {

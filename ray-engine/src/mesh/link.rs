@@ -98,6 +98,13 @@ enum Outgoing {
     Finish,
 }
 
+/// What came over all paths of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    pub directly: bool,
+    pub datagrams: u64,
+}
+
 /// The route under a link that carries data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkPath {
@@ -299,11 +306,13 @@ impl Link {
         }
     }
 
-    /// Datagrams that came over direct paths so far, if such a path carries data now.
-    pub fn heard_directly(&self) -> Option<u64> {
+    /// What came so far over paths of the kind that carries data now; `None` while none does. Over which path the peer
+    /// acknowledges is its choice, so one path of a kind speaks for all.
+    pub fn heard(&self) -> Option<Heard> {
         let paths = self.connection.paths();
-        let is_direct = paths.iter().any(|path| path.is_selected() && path.is_ip());
-        is_direct.then(|| paths.iter().filter(|path| path.is_ip()).map(|path| path.stats().udp_rx.datagrams).sum())
+        let directly = paths.iter().find(|path| path.is_selected())?.is_ip();
+        let kind = paths.iter().filter(|path| path.is_ip() == directly);
+        Some(Heard { directly, datagrams: kind.map(|path| path.stats().udp_rx.datagrams).sum() })
     }
 
     /// Whether it was ended for its silence.
@@ -311,12 +320,12 @@ impl Link {
         self.silent.load(Ordering::Relaxed)
     }
 
-    /// Ends the link, so that another is made: its direct path is silent. The library sends to all addresses of a peer that
+    /// Ends the link, so that another is made: its path is silent. The library sends to all addresses of a peer that
     /// it knows, relays among them, once no connection to that peer is left, and to the path that it has chosen before. A
     /// young link stays: what is silent on one path only may be so for another reason.
     pub fn end_silent(&self) {
         if self.since.elapsed() >= SILENT_MIN {
-            tracing::info!(peer = %self.peer.short(), "nothing comes over the direct path; linking anew");
+            tracing::info!(peer = %self.peer.short(), "nothing comes over the path; linking anew");
             self.silent.store(true, Ordering::Relaxed);
             self.close(close::SILENT, "silent");
         }

@@ -29,7 +29,7 @@ pub use self::{
     endpoint::{Guest, Mesh, MeshSettings},
     error::MeshError,
     event::{By, Credit, Door, Entering, JoinRefusal, MeshEvent, Seating, Ticket},
-    link::{Link, LinkPath, LinkTraffic, Unsent},
+    link::{Heard, Link, LinkPath, LinkTraffic, Unsent},
     links::{Contact, Links},
 };
 
