@@ -77,9 +77,9 @@ pub fn choose(config: &Config, look: &Look) -> Choice {
     }
     if look.is_at(&NETWORK_MANAGER) || look.is_signed("networkmanager") {
         return match look.network_manager.as_deref() {
-            Some(mode @ ("dnsmasq" | "systemd-resolved")) => because(
+            Some("dnsmasq") => because(
                 Backend::NetworkManager,
-                format!("NetworkManager keeps {RESOLV_CONF} and splits names ({mode})"),
+                format!("NetworkManager keeps {RESOLV_CONF} and splits names by dnsmasq"),
             ),
             _ => because(Backend::File, format!("NetworkManager writes {RESOLV_CONF} and does not split names")),
         };

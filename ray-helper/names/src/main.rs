@@ -36,7 +36,7 @@ use ray_helper::{
     sys::process,
     trust,
 };
-use ray_ipc::names::{Backend, SOCKET_PATH};
+use ray_ipc::names::SOCKET_PATH;
 use ray_names::{
     backend,
     choose::{Look, choose},
@@ -79,10 +79,7 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
     let watch = Watch::new().map_err(Stop::runtime)?;
     let look = Look::at_host(None);
     let choice = choose(&config, &look);
-    let edited = match choice.backend {
-        Backend::Resolvconf | Backend::File => Some(look.place.directory()),
-        Backend::Off | Backend::Resolved | Backend::NetworkManager => None,
-    };
+    let edited = backend::edited(choice.backend, look.place.directory());
     let needs =
         Needs { socket_dir: socket.parent(), edited: edited.as_slice(), bus: backend::is_on_the_bus(choice.backend) };
     confine_process(&needs)?;
@@ -107,7 +104,11 @@ fn undo(policy: &Path, socket: &Path) -> Result<(), Stop> {
         return Ok(());
     }
     let place = Place::find();
-    confine_process(&Needs { socket_dir: None, edited: &[place.directory()], bus: true })?;
+    confine_process(&Needs {
+        socket_dir: None,
+        edited: &[place.directory(), Path::new(backend::DNSMASQ_DIRECTORY)],
+        bus: true,
+    })?;
     recover::undo(&config).map_err(Stop::runtime)?;
     log::line(format_args!("nothing is left"));
     Ok(())

@@ -18,8 +18,20 @@ use crate::{
 /// Three standard streams, three sockets, signals, two watches, a file and its directory, and as many again.
 const OPEN_FILES_MAX: u64 = 32;
 
-/// What is read to see who keeps the host's DNS settings, and of the process itself.
-const READ: [&str; 5] = ["/etc", "/run", "/proc/self", "/sys/class/net", "/sys/devices"];
+/// What is read to see who keeps the host's DNS settings, which interface is the mesh's, and of the process itself. The
+/// lists are replaced, not rewritten, and a rule for a file would hold for the old one only.
+const READ: [&str; 10] = [
+    "/etc",
+    "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
+    "/run/connman",
+    "/run/netconfig",
+    "/usr/lib/systemd/resolv.conf",
+    "/proc/self",
+    "/sys/class/net",
+    "/sys/devices",
+];
 
 /// What a violation does, as asked for in the environment before that is emptied.
 static VIOLATION: OnceLock<Violation> = OnceLock::new();

@@ -2,12 +2,15 @@
 
 pub mod file;
 
-use std::{fmt, os::fd::BorrowedFd, time::Instant};
+use std::{fmt, net::SocketAddr, os::fd::BorrowedFd, path::Path, time::Instant};
 
 use nix::errno::Errno;
 use ray_ipc::names::{Backend, Conflict, State, Wanted};
 
 use crate::config::Config;
+
+/// Where NetworkManager's own resolver reads what it is to do.
+pub const DNSMASQ_DIRECTORY: &str = "/etc/NetworkManager/dnsmasq.d";
 
 /// One way to make the host ask the mesh's resolver. All of them are told the whole of what is wanted.
 pub trait Keeper: fmt::Debug {
@@ -22,6 +25,18 @@ pub trait Keeper: fmt::Debug {
 
     /// Reads what made the descriptor readable. Whether `set` is to be called again.
     fn changed(&mut self, now: Instant) -> bool;
+
+    /// The host's own resolvers, without ours; `None` where the list of resolvers tells them.
+    fn upstreams(&mut self) -> Option<Host> {
+        None
+    }
+}
+
+/// What the host resolves by itself with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Host {
+    pub servers: Vec<SocketAddr>,
+    pub search: Vec<String>,
 }
 
 /// What came of it.
@@ -73,6 +88,16 @@ pub fn is_on_the_bus(backend: Backend) -> bool {
     match backend {
         Backend::Resolved | Backend::NetworkManager => true,
         Backend::Off | Backend::Resolvconf | Backend::File => false,
+    }
+}
+
+/// The directory in which `backend` writes, where the list of resolvers stands in `listed`.
+pub fn edited(backend: Backend, listed: &Path) -> Option<&Path> {
+    match backend {
+        Backend::Resolvconf | Backend::File => Some(listed),
+        // Of the resolver that it runs.
+        Backend::NetworkManager => Some(Path::new(DNSMASQ_DIRECTORY)),
+        Backend::Off | Backend::Resolved => None,
     }
 }
 

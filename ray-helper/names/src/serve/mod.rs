@@ -23,11 +23,10 @@ use ray_ipc::names::{NamesReply, Report, State, VERSION, Wanted};
 pub use self::channel::Violation;
 use self::{
     channel::{End, Peer},
-    report::Resolvers,
     wait::Wake,
 };
 use crate::{
-    backend::{self, Failure, Keeper, Outcome},
+    backend::{self, Failure, Host, Keeper, Outcome},
     choose::{Choice, Look, choose},
     config::Config,
     crash::crash_point,
@@ -49,7 +48,7 @@ pub struct Server {
     look: Look,
     /// Directory of the list of resolvers that this process was confined for.
     directory: PathBuf,
-    resolvers: Resolvers,
+    host: Host,
     keeper: Box<dyn Keeper>,
     watch: Watch,
     listener: Listener,
@@ -83,7 +82,7 @@ impl Server {
         Self {
             config,
             directory: look.place.directory().to_path_buf(),
-            resolvers: Resolvers::of(choice.backend, &look),
+            host: report::listed(&look),
             choice,
             look,
             keeper,
@@ -108,6 +107,7 @@ impl Server {
     /// are those that its backend needs, and another backend needs another process.
     pub fn run(mut self) -> io::Result<()> {
         self.follow();
+        self.host = self.keeper.upstreams().unwrap_or_else(|| report::listed(&self.look));
         self.manager.ready(self.status());
         loop {
             let wake = self.wait(Instant::now())?;
@@ -164,7 +164,7 @@ impl Server {
             return false;
         }
         self.look = Look::at_host(self.look.network_manager.take());
-        self.resolvers = Resolvers::of(self.choice.backend, &self.look);
+        self.host = self.keeper.upstreams().unwrap_or_else(|| report::listed(&self.look));
         self.follow();
         let choice = choose(&self.config, &self.look);
         if choice.backend != self.choice.backend || self.look.place.directory() != self.directory {
@@ -319,7 +319,7 @@ impl Server {
     }
 
     fn report(&self) -> Report {
-        report::report(&self.choice, &self.resolvers, &self.outcome)
+        report::report(&self.choice, &self.host, &self.outcome)
     }
 
     /// Tells the engine what has changed.
@@ -340,10 +340,7 @@ impl Server {
     }
 
     fn follow(&mut self) {
-        let place = self.look.place.path.clone();
-        let mut files = vec![Path::new(RESOLV_CONF), &place];
-        files.extend(report::source(self.choice.backend));
-        self.watch.follow(&files);
+        self.watch.follow(&[Path::new(RESOLV_CONF), &self.look.place.path]);
     }
 }
 

@@ -1,13 +1,13 @@
 //! How things are, in bounded words.
 
-use std::{fs, net::SocketAddr, path::Path};
+use std::{fs, path::Path};
 
-use ray_ipc::names::{Backend, Conflict, Report};
+use ray_ipc::names::{Conflict, Report};
 
 use crate::{
-    backend::Outcome,
+    backend::{Host, Outcome},
     choose::{Choice, Look},
-    resolv_conf::{Place, text},
+    resolv_conf::text::{self, UPSTREAMS_MAX},
 };
 
 /// Items of one kind, and bytes of one.
@@ -16,35 +16,13 @@ const ITEM_LEN_MAX: usize = 200;
 /// The kernel's longest name of an interface.
 const INTERFACE_LEN_MAX: usize = 15;
 
-/// Where a service lists the resolvers that it asks by itself.
-pub(super) fn source(backend: Backend) -> Option<&'static Path> {
-    match backend {
-        Backend::Resolved => Some(Path::new("/run/systemd/resolve/resolv.conf")),
-        Backend::NetworkManager => Some(Path::new("/run/NetworkManager/no-stub-resolv.conf")),
-        Backend::Off | Backend::Resolvconf | Backend::File => None,
-    }
-}
-
-/// The resolvers and search domains of the host, without ours.
-#[derive(Debug)]
-pub(super) struct Resolvers {
-    upstreams: Vec<SocketAddr>,
-    search: Vec<String>,
-}
-
-impl Resolvers {
-    /// Those that `backend` asks.
-    pub(super) fn of(backend: Backend, look: &Look) -> Self {
-        let at = |path: &Path| Place { path: path.into(), is_linked: false }.read().ok().flatten();
-        let listed = source(backend).and_then(at);
-        // What a service lists has ours among the others.
-        let rest = listed.as_ref().map_or(&look.rest, |listed| &listed.text);
-        Self { upstreams: text::upstreams(rest, index_of), search: text::search(rest) }
-    }
+/// The host's own resolvers, as its list tells them.
+pub(super) fn listed(look: &Look) -> Host {
+    Host { servers: text::upstreams(&look.rest, index_of), search: text::search(&look.rest) }
 }
 
 /// What the engine is told.
-pub(super) fn report(choice: &Choice, resolvers: &Resolvers, outcome: &Outcome) -> Report {
+pub(super) fn report(choice: &Choice, host: &Host, outcome: &Outcome) -> Report {
     let conflicts = choice.conflict.iter().chain(&outcome.conflicts).take(ITEMS_MAX);
     Report {
         backend: choice.backend,
@@ -54,8 +32,8 @@ pub(super) fn report(choice: &Choice, resolvers: &Resolvers, outcome: &Outcome) 
         conflicts: conflicts
             .map(|conflict| Conflict { what: short(&conflict.what), remedy: short(&conflict.remedy) })
             .collect(),
-        upstreams: resolvers.upstreams.clone(),
-        search: resolvers.search.clone(),
+        upstreams: host.servers.iter().take(UPSTREAMS_MAX).copied().collect(),
+        search: host.search.iter().take(ITEMS_MAX).map(|domain| short(domain)).collect(),
     }
 }
 
@@ -81,9 +59,10 @@ fn short(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ray_ipc::names::{self, NamesReply, State};
+    use ray_ipc::names::{self, Backend, NamesReply, State};
 
     use super::*;
+    use crate::resolv_conf::Place;
 
     #[test]
     fn the_longest_report_fits_into_a_message() {
@@ -102,7 +81,7 @@ mod tests {
             rest: rest.into(),
             network_manager: None,
         };
-        let report = report(&choice, &Resolvers::of(Backend::File, &look), &outcome);
+        let report = report(&choice, &listed(&look), &outcome);
         assert_eq!(report.search.len(), 6);
         let packet = names::encode_reply(&NamesReply::Report(report)).unwrap();
         assert!(packet.len() > 4000, "{}", packet.len());
