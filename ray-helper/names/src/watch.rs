@@ -15,10 +15,11 @@ use nix::{
     sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor},
 };
 
+use crate::resolv_conf::write::COPY_NAME;
+
 /// A file that is written is looked at when its writer has closed it: a part of a text is none, and a file that took the
 /// place of one that is being written would swallow the rest.
-const OF_A_FILE: AddWatchFlags =
-    AddWatchFlags::IN_CLOSE_WRITE.union(AddWatchFlags::IN_DELETE_SELF).union(AddWatchFlags::IN_MOVE_SELF);
+const OF_A_FILE: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE;
 const OF_A_DIRECTORY: AddWatchFlags = AddWatchFlags::IN_CLOSE_WRITE
     .union(AddWatchFlags::IN_CREATE)
     .union(AddWatchFlags::IN_MOVED_TO)
@@ -65,21 +66,30 @@ impl Watch {
         }
     }
 
-    /// Reads what has happened. Whether any of it concerns the files.
+    /// Reads what has happened. Whether any of it concerns the files and is not this program's own doing: after its own
+    /// change the next look would come at any moment of another's.
     pub fn has_changed(&self) -> bool {
-        let mut changed = false;
+        let (mut changed, mut own) = (false, Vec::new());
         loop {
-            match self.inotify.read_events() {
-                Ok(events) => changed |= events.iter().any(|event| self.concerns(event)),
-                Err(Errno::EINTR) => {}
+            let events = match self.inotify.read_events() {
+                Ok(events) => events,
+                Err(Errno::EINTR) => continue,
                 Err(_) => return changed,
+            };
+            for event in &events {
+                if event.mask.contains(AddWatchFlags::IN_MOVED_FROM)
+                    && event.name.as_deref() == Some(COPY_NAME.as_ref())
+                {
+                    own.push(event.cookie);
+                }
+                changed |= self.concerns(event) && !own.contains(&event.cookie);
             }
         }
     }
 
     /// An event without a name is the file's own, or one that tells that others were lost.
     fn concerns(&self, event: &InotifyEvent) -> bool {
-        let Some(name) = &event.name else { return true };
+        let Some(name) = &event.name else { return !event.mask.contains(AddWatchFlags::IN_IGNORED) };
         let mut named = self.files.iter().filter(|file| file.file_name() == Some(name.as_os_str()));
         if event.mask.contains(AddWatchFlags::IN_CREATE) {
             // One that was made to be written has its writer still to come; a link is complete.

@@ -128,9 +128,14 @@ impl Client {
 
     /// The next report of this state.
     pub fn report_of(&mut self, state: State) -> Report {
+        self.report_where(|report| report.state == state)
+    }
+
+    /// The next report that is so.
+    pub fn report_where(&mut self, holds: impl Fn(&Report) -> bool) -> Report {
         loop {
             let report = self.report();
-            if report.state == state {
+            if holds(&report) {
                 return report;
             }
         }

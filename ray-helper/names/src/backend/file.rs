@@ -5,7 +5,7 @@
 //! lines it would mix with those of others, where nobody could find them again.
 
 use std::{
-    io,
+    fs, io,
     os::fd::BorrowedFd,
     time::{Duration, Instant},
 };
@@ -42,6 +42,8 @@ pub struct File {
     damper: Damper,
     /// What is in the file since it was last written here.
     set: Option<Lines>,
+    /// Where that is.
+    at: Option<Place>,
 }
 
 /// What stands in the way of an edit.
@@ -62,7 +64,7 @@ impl From<io::Error> for Obstacle {
 
 impl File {
     pub fn new(backend: Backend) -> Self {
-        Self { backend, damper: Damper::default(), set: None }
+        Self { backend, damper: Damper::default(), set: None, at: None }
     }
 
     /// Brings own lines into the file. Gives what others have in it.
@@ -76,19 +78,23 @@ impl File {
             let rest = listed.as_ref().and_then(|listed| text::without(&listed.text));
             let wanted = text::with(rest.as_deref(), lines);
             if listed.as_ref().is_some_and(|listed| listed.text == wanted) {
-                self.set = Some(lines.clone());
-                return Ok(rest.unwrap_or_default());
+                return Ok(self.hold(place, lines, rest));
             }
             // Not the first time, and not because something else is wanted: somebody has written it.
             if self.set.as_ref() == Some(lines) {
                 self.damper.rewrite(now).map_err(Obstacle::Quarrel)?;
             }
             if write::replace(place, listed.as_ref(), Some(&wanted))? == Written::Done {
-                self.set = Some(lines.clone());
-                return Ok(rest.unwrap_or_default());
+                return Ok(self.hold(place, lines, rest));
             }
         }
         Err(Obstacle::Outrun)
+    }
+
+    fn hold(&mut self, place: &Place, lines: &Lines, rest: Option<Vec<u8>>) -> Vec<u8> {
+        self.set = Some(lines.clone());
+        self.at = Some(place.clone());
+        rest.unwrap_or_default()
     }
 
     fn describe(&self, place: &Place, lines: &Lines) -> Vec<String> {
@@ -136,7 +142,11 @@ impl Keeper for File {
 
     fn unset(&mut self) -> Result<(), Failure> {
         self.set = None;
-        unset(&Place::find())
+        let place = Place::find();
+        // The list may have moved since; where a link to the next one took its place, nothing is left of it.
+        let is_there = |at: &Place| fs::symlink_metadata(&at.path).is_ok_and(|found| found.is_file());
+        let former = self.at.take().filter(|at| *at != place && is_there(at)).map_or(Ok(()), |at| unset(&at));
+        unset(&place).and(former)
     }
 
     fn watch(&self) -> Option<BorrowedFd<'_>> {
@@ -151,6 +161,10 @@ impl Keeper for File {
 
 /// Takes own lines out of the file, and leaves all else.
 pub fn unset(place: &Place) -> Result<(), Failure> {
+    if place.check(None).is_err() {
+        // Nothing is ever written there.
+        return Ok(());
+    }
     let fail = |error: io::Error| failure(&error);
     write::sweep(place.directory());
     for _ in 0..TRIES {

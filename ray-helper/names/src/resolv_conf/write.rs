@@ -13,7 +13,7 @@ use super::place::{Listed, Place};
 use crate::crash::crash_point;
 
 /// The copy, in the directory of the file. Nobody else has a use for this name.
-const COPY_NAME: &str = ".resolv.conf.rayfish";
+pub const COPY_NAME: &str = ".resolv.conf.rayfish";
 /// Where the list is read by everybody, as the C library needs it.
 const MODE: u32 = 0o644;
 

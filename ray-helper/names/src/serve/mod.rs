@@ -108,7 +108,8 @@ impl Server {
     pub fn run(mut self) -> io::Result<()> {
         self.follow();
         self.host = self.keeper.upstreams().unwrap_or_else(|| report::listed(&self.look));
-        self.manager.ready(self.status());
+        let mut said = self.status();
+        self.manager.ready(said);
         loop {
             let wake = self.wait(Instant::now())?;
             let now = Instant::now();
@@ -136,6 +137,10 @@ impl Server {
             }
             self.attend_to_engine(&wake, now);
             self.tell(now);
+            let status = self.status();
+            if status != std::mem::replace(&mut said, status) {
+                self.manager.status(status);
+            }
         }
     }
 
@@ -290,7 +295,6 @@ impl Server {
             Ok(outcome) => {
                 self.again = earliest(self.again, outcome.again);
                 self.outcome = outcome;
-                self.manager.status(self.status());
                 Ok(())
             }
             Err(failure) => {
@@ -315,7 +319,6 @@ impl Server {
             }
         }
         crash_point("undo-after");
-        self.manager.status(self.status());
     }
 
     fn report(&self) -> Report {
