@@ -38,8 +38,17 @@ impl fmt::Display for UsageError {
 
 impl Error for UsageError {}
 
-/// Parses the arguments after the program's name.
+/// Parses the arguments after the helper's name.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
+    parse_with(POLICY_PATH, SOCKET_PATH, arguments)
+}
+
+/// Parses the arguments after the name of a program that has these paths where it is given none.
+pub fn parse_with(
+    policy_path: &str,
+    socket_path: &str,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Command, UsageError> {
     let (mut policy, mut socket, mut undo) = (None, None, false);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -60,8 +69,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, U
             return Err(UsageError::Repeated { flag });
         }
     }
-    let policy = policy.unwrap_or_else(|| POLICY_PATH.into());
-    let socket = socket.unwrap_or_else(|| SOCKET_PATH.into());
+    let policy = policy.unwrap_or_else(|| policy_path.into());
+    let socket = socket.unwrap_or_else(|| socket_path.into());
     Ok(if undo { Command::Undo { policy, socket } } else { Command::Serve { policy, socket } })
 }
 

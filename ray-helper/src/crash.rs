@@ -25,10 +25,16 @@ pub fn arm() {}
 
 #[cfg(not(debug_assertions))]
 #[inline(always)]
-pub fn crash_point(_name: &'static str) {}
+pub fn pass(_name: &'static str, _points: &[&'static str]) {}
 
 #[cfg(debug_assertions)]
-pub use self::armed::{arm, crash_point};
+pub use self::armed::{arm, pass};
+
+/// Dies here by SIGKILL if the environment said so.
+#[inline(always)]
+pub fn crash_point(name: &'static str) {
+    pass(name, &CRASH_POINTS);
+}
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -42,8 +48,6 @@ mod armed {
 
     use nix::sys::signal::{Signal, raise};
 
-    use super::CRASH_POINTS;
-
     static AT: OnceLock<(String, u32)> = OnceLock::new();
     static PASSED: AtomicU32 = AtomicU32::new(0);
 
@@ -55,9 +59,9 @@ mod armed {
         }
     }
 
-    /// Dies here by SIGKILL if the environment said so.
-    pub fn crash_point(name: &'static str) {
-        debug_assert!(CRASH_POINTS.contains(&name), "{name} is not in the list");
+    /// Dies by SIGKILL at the one of the `points` that the environment named.
+    pub fn pass(name: &'static str, points: &[&'static str]) {
+        debug_assert!(points.contains(&name), "{name} is not in the list");
         let Some((wanted, nth)) = AT.get() else { return };
         if wanted == name && PASSED.fetch_add(1, Ordering::Relaxed).saturating_add(1) == *nth {
             // No destructor runs and no reply is sent: what the kernel's OOM killer would do.

@@ -44,6 +44,8 @@ pub mod prefix;
 pub mod recover;
 pub mod resolver;
 pub mod serve;
+pub mod signal;
+pub mod stop;
 pub mod sys;
 pub mod trust;
 pub mod undo;

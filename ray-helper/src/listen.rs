@@ -1,4 +1,4 @@
-//! The helper's socket: made for the engine's group, answered to the engine's uid only.
+//! A privileged program's socket: made for the engine's group, answered to the engine's uid only.
 
 use std::{
     error::Error,
@@ -34,7 +34,7 @@ use crate::{
 const BACKLOG: i32 = 4;
 const MODE: u32 = 0o660;
 
-/// Why the helper cannot listen.
+/// Why a program cannot listen.
 #[derive(Debug)]
 pub enum ListenError {
     Directory(TrustError),
@@ -42,7 +42,7 @@ pub enum ListenError {
     NotOurs {
         path: PathBuf,
     },
-    /// A helper answers at the path.
+    /// Another process of the same program answers at the path.
     Occupied {
         path: PathBuf,
     },
@@ -59,9 +59,9 @@ impl ListenError {
         match self {
             Self::Directory(cause) => cause.hint(),
             Self::NotOurs { path } => format!("look what {} is, and remove it", path.display()),
-            Self::Occupied { .. } => "stop the other helper first; one serves the whole host".into(),
+            Self::Occupied { .. } => "stop the other one first; one serves the whole host".into(),
             Self::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
-                "start the helper as root: it gives the socket to the engine's group, then drops what that takes".into()
+                "start it as root: it gives the socket to the engine's group, then drops what that takes".into()
             }
             Self::Io { path, .. } => format!("check the directory of {}", path.display()),
         }
@@ -73,7 +73,7 @@ impl fmt::Display for ListenError {
         match self {
             Self::Directory(_) => f.write_str("checking the socket's directory"),
             Self::NotOurs { path } => write!(f, "listening at {}: not a socket of root's stands there", path.display()),
-            Self::Occupied { path } => write!(f, "listening at {}: another helper answers there", path.display()),
+            Self::Occupied { path } => write!(f, "listening at {}: another one answers there", path.display()),
             Self::Io { step, path, .. } => write!(f, "{step} {}", path.display()),
         }
     }
@@ -175,7 +175,7 @@ impl Drop for Listener {
     }
 }
 
-/// Whether a helper serves at `path`.
+/// Whether a process of the same program serves at `path`.
 pub fn is_served(path: &Path) -> Result<bool, ListenError> {
     Ok(look(path)? == Place::Occupied)
 }
@@ -189,7 +189,7 @@ enum Place {
     Occupied,
 }
 
-/// Removes a socket that a dead helper left.
+/// Removes a socket that a dead process left.
 fn remove_stale(path: &Path) -> Result<(), ListenError> {
     match look(path)? {
         Place::Empty => Ok(()),

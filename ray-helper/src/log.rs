@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::{self, Write},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -12,9 +13,18 @@ use crate::limit::Bucket;
 const LINES_BURST: u32 = 50;
 const LINES_INTERVAL: Duration = Duration::from_millis(200);
 
+/// What every line begins with, where it is not the helper that writes.
+static PROGRAM: OnceLock<&'static str> = OnceLock::new();
+
+/// Has every line begin with the name of another program that uses this.
+pub fn set_program(name: &'static str) {
+    let _ = PROGRAM.set(name);
+}
+
 /// Writes one line in one piece. A closed standard error is no reason to stop serving.
 pub fn line(text: fmt::Arguments<'_>) {
-    let _ = io::stderr().write_all(format!("ray-helper: {text}\n").as_bytes());
+    let program = PROGRAM.get().copied().unwrap_or("ray-helper");
+    let _ = io::stderr().write_all(format!("{program}: {text}\n").as_bytes());
 }
 
 /// Writes lines that a peer's conduct causes, within a budget.

@@ -16,43 +16,29 @@
 )]
 
 use std::{
-    env,
-    error::Error,
-    fs,
+    env, fs,
     io::{self, Write},
     path::{self, Path},
     process::ExitCode,
 };
 
-use nix::sys::{
-    signal::{SigSet, Signal},
-    signalfd::{SfdFlags, SignalFd},
-};
 use ray_confine::{ConfineError, helper as confine};
 use ray_helper::{
-    account::{self, Account, AccountError, PASSWD_PATH},
-    apply::{Failure, Host},
+    account::{self, Account, PASSWD_PATH},
+    apply::Host,
     args::{self, Command, HELP},
     config::{self, Config},
     crash,
-    listen::{self, ListenError, Listener},
+    listen::{self, Listener},
     log,
     manager::{Environment, Manager},
     recover, resolver,
     serve::Server,
+    signal,
+    stop::{EXIT_RUNTIME, Stop},
     sys::{netlink::Netlink, process},
-    trust::{self, TrustError},
+    trust,
 };
-
-const EXIT_RUNTIME: u8 = 1;
-const EXIT_USAGE: u8 = 2;
-
-/// Why the helper stops, with what the administrator can do about it.
-struct Stop {
-    code: u8,
-    cause: Box<dyn Error>,
-    hint: Option<String>,
-}
 
 fn main() -> ExitCode {
     match args::parse(env::args_os().skip(1)) {
@@ -60,7 +46,7 @@ fn main() -> ExitCode {
         Ok(Command::Version) => print(concat!("ray-helper ", env!("CARGO_PKG_VERSION"), "\n")),
         Ok(Command::Serve { policy, socket }) => end(serve(&policy, &socket)),
         Ok(Command::Undo { policy, socket }) => end(undo(&policy, &socket)),
-        Err(error) => report(&Stop::usage(error, "run: ray-helper --help".into())),
+        Err(error) => Stop::usage(error, "run: ray-helper --help".into()).report(),
     }
 }
 
@@ -68,7 +54,7 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
     let environment = Environment::read(std::process::id());
     let given = process::take_inherited(environment.listed()).map_err(Stop::runtime)?;
     crash::arm();
-    let signals = block_signals().map_err(Stop::runtime)?;
+    let signals = signal::block().map_err(Stop::runtime)?;
     let (config, engine) = read_policy(policy)?;
     confine::require_net_admin()?;
     let socket = path::absolute(socket).map_err(Stop::runtime)?;
@@ -108,16 +94,6 @@ fn confine_process(socket_directory: Option<&Path>) -> Result<(), ConfineError> 
     Ok(())
 }
 
-/// From here on these signals are read, not suffered, so that the end is an orderly one.
-fn block_signals() -> nix::Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
-        mask.add(signal);
-    }
-    mask.thread_block()?;
-    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-}
-
 fn read_policy(path: &Path) -> Result<(Config, Account), Stop> {
     let mut config = config::parse(&trust::read(path)?)
         .map_err(|error| Stop::usage(error, format!("correct {}", path.display())))?;
@@ -137,66 +113,6 @@ fn print(text: &str) -> ExitCode {
 fn end(outcome: Result<(), Stop>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(stop) => report(&stop),
-    }
-}
-
-fn report(stop: &Stop) -> ExitCode {
-    log::line(format_args!("error: {}", stop.cause));
-    let mut source = stop.cause.source();
-    while let Some(cause) = source {
-        log::line(format_args!("caused by: {cause}"));
-        source = cause.source();
-    }
-    if let Some(hint) = &stop.hint {
-        log::line(format_args!("hint: {hint}"));
-    }
-    ExitCode::from(stop.code)
-}
-
-impl Stop {
-    fn runtime(cause: impl Error + 'static) -> Self {
-        Self { code: EXIT_RUNTIME, cause: Box::new(cause), hint: None }
-    }
-
-    fn usage(cause: impl Error + 'static, hint: String) -> Self {
-        Self { code: EXIT_USAGE, cause: Box::new(cause), hint: Some(hint) }
-    }
-}
-
-impl From<TrustError> for Stop {
-    fn from(error: TrustError) -> Self {
-        let hint = error.hint();
-        Self::usage(error, hint)
-    }
-}
-
-impl From<AccountError> for Stop {
-    fn from(error: AccountError) -> Self {
-        let hint = match &error {
-            AccountError::Unknown { .. } => "create the engine's user, or correct engine_user in the policy",
-            AccountError::Root { .. } => "name the unprivileged user that runs ray-engine",
-        };
-        Self::usage(error, hint.into())
-    }
-}
-
-impl From<ListenError> for Stop {
-    fn from(error: ListenError) -> Self {
-        let hint = error.hint();
-        Self { code: EXIT_RUNTIME, cause: Box::new(error), hint: Some(hint) }
-    }
-}
-
-impl From<ConfineError> for Stop {
-    fn from(error: ConfineError) -> Self {
-        let hint = error.hint().map(str::to_owned);
-        Self { code: EXIT_RUNTIME, cause: Box::new(error), hint }
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::runtime(failure)
+        Err(stop) => stop.report(),
     }
 }

@@ -65,9 +65,9 @@ pub fn decode<const LIMIT: usize, T: Decode<()>>(bytes: &[u8]) -> Result<T, Code
 /// Implements bincode's traits for a type whose fields are listed in the order of its definition, with the bytes that the
 /// derive macros of bincode would give it: a variant is its tag as a `u32`, then its fields.
 ///
-/// The helper's messages are listed rather than derived, so that the privileged program is built without the derive
+/// The messages of the privileged programs are listed rather than derived, so that those are built without the derive
 /// macros and their parser.
-#[cfg(feature = "helper")]
+#[cfg(any(feature = "helper", feature = "names"))]
 macro_rules! message {
     (struct $name:ident { $($field:ident),+ }) => {
         impl ::bincode::Encode for $name {
@@ -122,7 +122,7 @@ macro_rules! message {
         }
     };
 }
-#[cfg(feature = "helper")]
+#[cfg(any(feature = "helper", feature = "names"))]
 pub(crate) use message;
 
 fn bounded<const LIMIT: usize>() -> Bounded<LIMIT> {

@@ -105,7 +105,7 @@ fn refuses_to_start_where_another_helper_answers() {
     let before = helper.state();
     let (code, log) = helper.run_rival();
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("another helper answers there"), "{log}");
+    assert!(log.contains("another one answers there"), "{log}");
     assert_eq!(helper.state(), before);
     assert!(helper.is_alive() && helper.socket_path().exists());
 }

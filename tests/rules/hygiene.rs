@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Where unsafe code may stand, and why there.
-const UNSAFE_ALLOWED: [(&str, &str); 13] = [
+const UNSAFE_ALLOWED: [(&str, &str); 14] = [
     ("ray-ipc/src/fd.rs", "received descriptors become owned ones"),
     ("ray-ipc/src/cred.rs", "asks the kernel for a peer's groups"),
     ("ray-ipc/confine/src/sys.rs", "process flags, the environment, Landlock without a crate"),
@@ -16,6 +16,7 @@ const UNSAFE_ALLOWED: [(&str, &str); 13] = [
     ("ray-cli/src/probe/call.rs", "tries the system calls that a confined process must not make"),
     ("ray-cli/src/cmd/doctor/look/adjtimex.rs", "asks whether the clock is synchronised"),
     ("tests/src/live_helper/", "one thread takes on another uid"),
+    ("tests/src/live_names/", "a process gets namespaces of its own before it starts"),
     ("tests/confine/child.rs", "calls that a filter must end"),
     ("tests/helper/confinement.rs", "tries what the helper's confinement refuses"),
     ("tests/packet/device.rs", "ioctl on a TUN device of the test's own"),

@@ -50,8 +50,13 @@ fn is_stale(program: &Path, package: &str) -> bool {
     let Ok(built) = fs::metadata(program).and_then(|metadata| metadata.modified()) else { return true };
     let workspace = workspace();
     [package, "ray-ipc", "ray-ipc/confine"]
-        .map(|member| if member == "ray-tests" { "tests" } else { member })
+        .map(|member| match member {
+            "ray-tests" => "tests",
+            "ray-names" => "ray-helper/names",
+            member => member,
+        })
         .iter()
+        .chain((package == "ray-names").then_some(&"ray-helper"))
         .any(|member| is_newer(&workspace.join(member).join("src"), built).unwrap_or(false))
 }
 

@@ -10,6 +10,7 @@
 //! | [`demo`] | the newcomer's show |
 //! | [`bench`] | figures side by side with raw cables and peer programs |
 //! | [`live_helper`] | a helper in a namespace of its own, and the engine's side of its socket |
+//! | [`live_names`] | `ray-names` with an `/etc` of its own, and the engine's side of its socket |
 //! | [`binaries`] | finds the programs under test |
 //! | [`cli`] | the command line of `ray-lab` |
 //!
@@ -28,6 +29,9 @@ pub mod lab;
 #[allow(unsafe_code, reason = "one thread takes on another uid")]
 #[allow(clippy::expect_used, clippy::panic, reason = "test support: what goes wrong here ends the test")]
 pub mod live_helper;
+#[allow(unsafe_code, reason = "a process gets namespaces of its own before it starts")]
+#[allow(clippy::expect_used, clippy::panic, reason = "test support: what goes wrong here ends the test")]
+pub mod live_names;
 pub mod node;
 pub mod supervisor;
 pub mod tool;

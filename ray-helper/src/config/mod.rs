@@ -89,6 +89,8 @@ pub enum Problem {
     /// `mtu_min` is above `mtu_max`.
     MtuOrder,
     Keep,
+    /// Neither this nor that.
+    NotOneOf(&'static str),
 }
 
 impl fmt::Display for ConfigError {
@@ -113,6 +115,7 @@ impl fmt::Display for ConfigError {
             Problem::Keep => {
                 write!(f, "wants up to {KEEP_MAX} addresses inside the mesh prefixes, with commas between them")
             }
+            Problem::NotOneOf(words) => write!(f, "wants one of {words}, in quotes"),
         }
     }
 }
@@ -120,20 +123,22 @@ impl fmt::Display for ConfigError {
 impl Error for ConfigError {}
 
 /// A value as written.
-enum Value<'a> {
+#[derive(Debug)]
+pub enum Value<'a> {
     Text(&'a str),
     Number(u32),
 }
 
 /// One line of the policy.
-struct Pair<'a> {
-    line: usize,
-    key: &'a str,
-    value: Value<'a>,
+#[derive(Debug)]
+pub struct Pair<'a> {
+    pub line: usize,
+    pub key: &'a str,
+    pub value: Value<'a>,
 }
 
 impl Pair<'_> {
-    fn fault(&self, problem: Problem) -> ConfigError {
+    pub fn fault(&self, problem: Problem) -> ConfigError {
         ConfigError { line: self.line, key: self.key.into(), problem }
     }
 }
@@ -156,7 +161,8 @@ pub fn parse(text: &str) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-fn parse_pairs(text: &str) -> Result<Vec<Pair<'_>>, ConfigError> {
+/// The pairs of a policy, each key once.
+pub fn parse_pairs(text: &str) -> Result<Vec<Pair<'_>>, ConfigError> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -225,7 +231,8 @@ fn parse_value(text: &str) -> Option<Value<'_>> {
     (rest.is_empty() || rest.starts_with('#')).then_some(value)
 }
 
-fn user(value: &Value<'_>) -> Result<EngineUser, Problem> {
+/// Who the engine is.
+pub fn user(value: &Value<'_>) -> Result<EngineUser, Problem> {
     let text = match value {
         Value::Text(text) => *text,
         Value::Number(_) => return Err(Problem::User),
@@ -241,7 +248,8 @@ fn user(value: &Value<'_>) -> Result<EngineUser, Problem> {
     if first_fits && rest_fits && text.len() <= 32 { Ok(EngineUser::Name(text.into())) } else { Err(Problem::User) }
 }
 
-fn interface(value: &Value<'_>) -> Result<String, Problem> {
+/// The name of the mesh's interface.
+pub fn interface(value: &Value<'_>) -> Result<String, Problem> {
     match value {
         Value::Text(text) => {
             let digits = text.strip_prefix("ray").ok_or(Problem::Interface)?;

@@ -12,11 +12,8 @@ use std::{
 use nix::{errno::Errno, sys::signalfd::SignalFd};
 use ray_ipc::helper::{HelperReply, Refusal, VERSION};
 
-pub use self::channel::Violation;
-use self::{
-    channel::{End, Peer, Returned},
-    wait::Stop,
-};
+use self::channel::{End, Peer, Returned};
+pub use self::{channel::Violation, wait::poll_timeout};
 use crate::{
     apply::{Device, Failure, Host, Setback},
     crash::crash_point,
@@ -27,6 +24,7 @@ use crate::{
     manager::Manager,
     policy::{self, Op, TunSpec},
     recover::Found,
+    signal::Asked,
     undo,
 };
 
@@ -95,13 +93,13 @@ impl Server {
             let now = Instant::now();
             match wake.stop {
                 None => {}
-                Some(Stop::Undo) => {
+                Some(Asked::Undo) => {
                     self.manager.stopping();
                     self.undo();
                     log::line(format_args!("everything undone, ending"));
                     return Ok(());
                 }
-                Some(Stop::LetGo) => {
+                Some(Asked::LetGo) => {
                     self.manager.stopping();
                     log::line(format_args!("leaving everything as it is to a successor, ending"));
                     return Ok(());

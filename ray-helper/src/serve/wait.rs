@@ -9,24 +9,15 @@ use std::{
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::signal::Signal,
 };
 
 use super::Server;
-
-/// How the helper was asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// For good: nothing is to be left.
-    Undo,
-    /// For a successor: everything stays as it is.
-    LetGo,
-}
+use crate::signal::{self, Asked};
 
 /// What [`Server::wait`] found.
 #[derive(Debug, Default)]
 pub(super) struct Wake {
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<Asked>,
     pub(super) knock: bool,
     /// The engine has died, and its end of the socket lives on elsewhere.
     pub(super) dead: bool,
@@ -71,7 +62,7 @@ impl Server {
         let maybe = |index: Option<usize>| index.map_or(PollFlags::empty(), of);
         let gone = maybe(socket_at).intersects(PollFlags::POLLHUP | PollFlags::POLLERR);
         let dead = !maybe(process_at).is_empty() && !gone;
-        let stop = if of(0).is_empty() { None } else { self.asked_to_stop()? };
+        let stop = if of(0).is_empty() { None } else { signal::asked(&self.signals)? };
         let wake = Wake {
             stop,
             knock: listening && !of(1).is_empty() && !gone,
@@ -83,16 +74,10 @@ impl Server {
         }
         Ok(wake)
     }
-
-    /// Which signal it was.
-    fn asked_to_stop(&self) -> io::Result<Option<Stop>> {
-        let signal = self.signals.read_signal()?;
-        Ok(signal.map(|info| if info.ssi_signo == Signal::SIGUSR1 as u32 { Stop::LetGo } else { Stop::Undo }))
-    }
 }
 
 /// Rounded up, so that the loop never spins through the last part of a millisecond.
-fn poll_timeout(wait: Option<Duration>) -> PollTimeout {
+pub fn poll_timeout(wait: Option<Duration>) -> PollTimeout {
     match wait {
         None => PollTimeout::NONE,
         Some(wait) => {

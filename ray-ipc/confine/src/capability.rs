@@ -1,4 +1,4 @@
-//! Gives up every capability but CAP_NET_ADMIN.
+//! Gives up every capability, or every one but CAP_NET_ADMIN.
 
 use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
 
@@ -13,8 +13,8 @@ pub(crate) fn require_net_admin() -> Result<(), ConfineError> {
 }
 
 /// Bounding set first: lowering it takes a capability that the other sets lose after it.
-pub(crate) fn cut() -> Result<(), ConfineError> {
-    let kept = CapsHashSet::from([Capability::CAP_NET_ADMIN]);
+pub(crate) fn cut(keeps_net_admin: bool) -> Result<(), ConfineError> {
+    let kept: CapsHashSet = keeps_net_admin.then_some(Capability::CAP_NET_ADMIN).into_iter().collect();
     if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
         for capability in caps::read(None, CapSet::Bounding)? {
             if !kept.contains(&capability) {

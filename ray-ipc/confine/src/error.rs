@@ -11,6 +11,8 @@ use crate::policy::PolicyError;
 pub enum ConfineError {
     /// There is nothing to keep: the one capability that the helper needs is not there.
     NotNetAdmin,
+    /// Neither files nor the bus trust another user.
+    NotRoot,
     /// Capabilities could not be read or given up.
     #[cfg(feature = "helper")]
     Capabilities(caps::errors::CapsError),
@@ -43,6 +45,7 @@ impl ConfineError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NotNetAdmin => Some("start the helper as root, or as a service with that capability"),
+            Self::NotRoot => Some("start it as root; it needs no capability"),
             Self::Filter(_) => {
                 Some("the kernel needs CONFIG_SECCOMP_FILTER, and the service manager must not forbid seccomp")
             }
@@ -56,6 +59,7 @@ impl fmt::Display for ConfineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotNetAdmin => f.write_str("starting: the process lacks CAP_NET_ADMIN"),
+            Self::NotRoot => f.write_str("starting: the process is not root's"),
             #[cfg(feature = "helper")]
             Self::Capabilities(_) => f.write_str("dropping capabilities"),
             Self::Step { step, .. } => f.write_str(step),
@@ -82,7 +86,7 @@ impl Error for ConfineError {
             #[cfg(feature = "engine")]
             Self::Files(cause) => Some(cause),
             Self::Inspection { cause, .. } => Some(cause),
-            Self::NotNetAdmin | Self::NotConfined { .. } => None,
+            Self::NotNetAdmin | Self::NotRoot | Self::NotConfined { .. } => None,
         }
     }
 }

@@ -10,7 +10,9 @@ use nix::{
 use crate::{
     ConfineError, Confinement, capability,
     filter::{self, Violation},
-    inspect, policy, process, ruleset, sys,
+    inspect, policy, process,
+    ruleset::{self, file},
+    sys,
 };
 
 /// Three standard streams, two sockets, signals, netlink, eight queues, what one hostile message can carry, and as
@@ -33,10 +35,14 @@ pub fn confine<'a>(socket_dir: impl Into<Option<&'a Path>>) -> Result<Confinemen
     umask(Mode::from_bits_truncate(0o077));
     sys::clear_environment();
     process::limit(OPEN_FILES_MAX)?;
-    capability::cut()?;
+    capability::cut(true)?;
     process::seal()?;
     let refuses_executable_memory = process::refuse_executable_memory()?;
-    let landlock_abi = ruleset::restrict(socket_dir.into())?;
+    let tun = (Path::new(ruleset::TUN), file::READ | file::WRITE | file::IOCTL_DEV);
+    let own = (Path::new("/proc/self"), file::READ | file::READ_DIR);
+    let socket = socket_dir.into().map(|path| (path, file::REMOVE));
+    let places: Vec<_> = [tun, own].into_iter().chain(socket).collect();
+    let landlock_abi = ruleset::restrict(&places)?;
     filter::enforce(policy::HELPER_START, violation)?;
     Ok(Confinement::new(landlock_abi, refuses_executable_memory, violation))
 }
@@ -44,7 +50,7 @@ pub fn confine<'a>(socket_dir: impl Into<Option<&'a Path>>) -> Result<Confinemen
 /// Reads back what the kernel shows of the process, and refuses to go on where something is missing. To be called between
 /// [`confine`] and [`before_serving`].
 pub fn check() -> Result<(), ConfineError> {
-    inspect::check()
+    inspect::check(&inspect::HELPER)
 }
 
 /// Adds the filter that holds while it serves. Nothing that only the start needs is possible any more.

@@ -1,4 +1,4 @@
-//! Whether the helper is confined, as the kernel shows it rather than as the calls before said.
+//! Whether a privileged program is confined, as the kernel shows it rather than as the calls before said.
 
 use std::{
     env, fs, io,
@@ -14,21 +14,25 @@ use crate::ConfineError;
 const ONLY_NET_ADMIN: &str = "0000000000001000";
 const NONE: &str = "0000000000000000";
 
-/// Lines of `/proc/self/status` and what they must say.
-const STATUS: [(&str, &str); 8] = [
-    ("CapInh", NONE),
-    ("CapPrm", ONLY_NET_ADMIN),
-    ("CapEff", ONLY_NET_ADMIN),
-    ("CapBnd", ONLY_NET_ADMIN),
-    ("CapAmb", NONE),
-    ("NoNewPrivs", "1"),
-    ("Seccomp", "2"),
-    ("Threads", "1"),
-];
+/// What a program is to have.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    /// Capabilities in effect, permitted and in the bounding set.
+    capabilities: &'static str,
+    /// How the targets of its descriptors begin at the end of its start, besides the three standard streams.
+    descriptors: &'static [&'static str],
+}
 
-/// How the targets of the descriptors begin that a helper has when its start ends, besides the three standard streams.
 /// A queue that an earlier helper opened shows the path without the mount that went with that helper's own view of files.
-const DESCRIPTORS: [&str; 4] = ["socket:[", "anon_inode:[signalfd]", "/dev/net/tun", "/net/tun"];
+pub(crate) const HELPER: Expected = Expected {
+    capabilities: ONLY_NET_ADMIN,
+    descriptors: &["socket:[", "anon_inode:[signalfd]", "/dev/net/tun", "/net/tun"],
+};
+
+#[cfg(feature = "names")]
+pub(crate) const NAMES: Expected =
+    Expected { capabilities: NONE, descriptors: &["socket:[", "anon_inode:[signalfd]", "anon_inode:inotify"] };
+
 const STREAMS: u32 = 3;
 
 /// Where programs lie that belong to the system. One elsewhere is being worked on.
@@ -49,8 +53,8 @@ struct Seen {
     program: Vec<(PathBuf, u32, u32)>,
 }
 
-pub(crate) fn check() -> Result<(), ConfineError> {
-    let wrong = judge(&look()?);
+pub(crate) fn check(expected: &Expected) -> Result<(), ConfineError> {
+    let wrong = judge(&look()?, expected);
     if wrong.is_empty() { Ok(()) } else { Err(ConfineError::NotConfined { what: wrong.join("; ") }) }
 }
 
@@ -93,10 +97,24 @@ fn program() -> io::Result<Vec<(PathBuf, u32, u32)>> {
     path.ancestors().map(look).collect()
 }
 
+/// Lines of `/proc/self/status` and what they must say.
+fn status(capabilities: &'static str) -> [(&'static str, &'static str); 8] {
+    [
+        ("CapInh", NONE),
+        ("CapPrm", capabilities),
+        ("CapEff", capabilities),
+        ("CapBnd", capabilities),
+        ("CapAmb", NONE),
+        ("NoNewPrivs", "1"),
+        ("Seccomp", "2"),
+        ("Threads", "1"),
+    ]
+}
+
 /// What is not as it must be, one clause each.
-fn judge(seen: &Seen) -> Vec<String> {
+fn judge(seen: &Seen, wanted: &Expected) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (field, expected) in STATUS {
+    for (field, expected) in status(wanted.capabilities) {
         let found = seen.status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(":\t"));
         if found != Some(expected) {
             wrong.push(format!("{field} is {}, not {expected}", found.unwrap_or("not shown")));
@@ -112,7 +130,7 @@ fn judge(seen: &Seen) -> Vec<String> {
         wrong.push(format!("the environment has {} variables", seen.environment));
     }
     for (number, target) in seen.descriptors.iter().filter(|(number, _)| *number >= STREAMS) {
-        if !DESCRIPTORS.iter().any(|known| target.starts_with(known)) {
+        if !wanted.descriptors.iter().any(|known| target.starts_with(known)) {
             wrong.push(format!("descriptor {number} is {target}"));
         }
     }
@@ -130,18 +148,18 @@ mod tests {
 
     #[test]
     fn finds_nothing_wrong_with_a_confined_helper() {
-        assert_eq!(judge(&confined()), [""; 0]);
+        assert_eq!(judge(&confined(), &HELPER), [""; 0]);
     }
 
     #[test]
     fn finds_each_part_of_the_confinement_that_is_missing() {
-        for (field, expected) in STATUS {
+        for (field, expected) in status(ONLY_NET_ADMIN) {
             let line = format!("{field}:\t{expected}\n");
             let mut seen = confined();
             seen.status = seen.status.replace(&line, "");
-            assert_eq!(judge(&seen), [format!("{field} is not shown, not {expected}")]);
+            assert_eq!(judge(&seen, &HELPER), [format!("{field} is not shown, not {expected}")]);
             seen.status.push_str(&format!("{field}:\t00000000a80425fb\n"));
-            assert_eq!(judge(&seen).len(), 1, "{field}");
+            assert_eq!(judge(&seen, &HELPER).len(), 1, "{field}");
         }
         let flaws: [fn(&mut Seen); 8] = [
             |seen| seen.is_dumpable = true,
@@ -156,12 +174,12 @@ mod tests {
         for flaw in flaws {
             let mut seen = confined();
             flaw(&mut seen);
-            assert_eq!(judge(&seen).len(), 1, "{seen:?}");
+            assert_eq!(judge(&seen, &HELPER).len(), 1, "{seen:?}");
         }
     }
 
     fn confined() -> Seen {
-        let status: Vec<String> = STATUS.iter().map(|(field, value)| format!("{field}:\t{value}\n")).collect();
+        let status = status(ONLY_NET_ADMIN).map(|(field, value)| format!("{field}:\t{value}\n"));
         let file = |path: &str, mode| (PathBuf::from(path), 0, mode);
         Seen {
             status: format!("Name:\tray-helper\n{}", status.concat()),

@@ -1,7 +1,7 @@
-//! The helper's Landlock, in the kernel's own terms: the crate that makes the engine's rules would double what the
-//! helper is made of.
+//! The Landlock of the privileged programs, in the kernel's own terms: the crate that makes the engine's rules would double
+//! what they are made of.
 //!
-//! Root without capabilities still owns most of the host's files. The helper needs three places of them.
+//! Root without capabilities still owns most of the host's files. Each program needs a few places of them.
 
 use std::{
     fs::File,
@@ -15,12 +15,18 @@ use nix::libc;
 use crate::{ConfineError, process::step, sys};
 
 /// Rights to files, as the kernel numbers them.
-mod file {
-    pub(super) const WRITE: u64 = 1 << 1;
-    pub(super) const READ: u64 = 1 << 2;
-    pub(super) const READ_DIR: u64 = 1 << 3;
-    pub(super) const REMOVE: u64 = 1 << 5;
-    pub(super) const IOCTL_DEV: u64 = 1 << 15;
+pub(crate) mod file {
+    pub(crate) const WRITE: u64 = 1 << 1;
+    pub(crate) const READ: u64 = 1 << 2;
+    pub(crate) const READ_DIR: u64 = 1 << 3;
+    pub(crate) const REMOVE: u64 = 1 << 5;
+    #[cfg(feature = "names")]
+    pub(crate) const MAKE: u64 = 1 << 8;
+    #[cfg(feature = "names")]
+    pub(crate) const TRUNCATE: u64 = 1 << 14;
+    pub(crate) const IOCTL_DEV: u64 = 1 << 15;
+    /// Those that a file can have, as opposed to a directory.
+    pub(super) const OF_A_FILE: u64 = (1 << 0) | WRITE | READ | (1 << 14) | IOCTL_DEV;
     /// What each version of the interface knows, the first one first.
     pub(super) const KNOWN: [u64; 5] = [0x1fff, 0x3fff, 0x7fff, 0x7fff, 0xffff];
 }
@@ -32,7 +38,7 @@ const TCP: u64 = 0b11;
 const SCOPES_SINCE: u8 = 6;
 const SCOPES: u64 = 0b11;
 
-const TUN: &str = "/dev/net/tun";
+pub(crate) const TUN: &str = "/dev/net/tun";
 /// Major and minor number of the TUN driver's device.
 const TUN_DEVICE: (u32, u32) = (10, 200);
 
@@ -45,17 +51,13 @@ pub(crate) struct Handled {
     scoped: u64,
 }
 
-/// Closes all files but the device's, what the helper reads of itself, and, to remove its socket, `socket_dir`. Returns
-/// the version of the interface that the kernel has, or `None` without one.
-pub(crate) fn restrict(socket_dir: Option<&Path>) -> Result<Option<u8>, ConfineError> {
+/// Closes all files but those at and below `places`, each with its rights. Returns the version of the interface that the
+/// kernel has, or `None` without one.
+pub(crate) fn restrict(places: &[(&Path, u64)]) -> Result<Option<u8>, ConfineError> {
     let Some(abi) = sys::landlock_abi() else { return Ok(None) };
     let handled = handled(abi);
     let ruleset = sys::landlock_create(&handled).map_err(step("making rules for files"))?;
-    let rules = [
-        (Path::new(TUN), file::READ | file::WRITE | file::IOCTL_DEV),
-        (Path::new("/proc/self"), file::READ | file::READ_DIR),
-    ];
-    for (path, access) in rules.into_iter().chain(socket_dir.map(|path| (path, file::REMOVE))) {
+    for &(path, access) in places {
         let unseen = |cause| ConfineError::Inspection { what: "a place that it keeps", cause };
         let opened = match open(path) {
             // What is not there cannot be opened either.
@@ -68,6 +70,8 @@ pub(crate) fn restrict(socket_dir: Option<&Path>) -> Result<Option<u8>, ConfineE
                 return Err(ConfineError::NotConfined { what: format!("{TUN} is not the device of the TUN driver") });
             }
         }
+        let is_directory = opened.metadata().map_err(unseen)?.is_dir();
+        let access = if is_directory { access } else { access & file::OF_A_FILE };
         sys::landlock_allow(&ruleset, &opened, access & handled.file).map_err(step("making a rule for a file"))?;
     }
     sys::landlock_restrict(&ruleset).map_err(step("limiting access to files"))?;

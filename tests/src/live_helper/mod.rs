@@ -4,7 +4,7 @@
 
 mod client;
 mod manager;
-mod namespace;
+pub(crate) mod namespace;
 mod state;
 mod tun;
 

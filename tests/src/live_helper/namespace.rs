@@ -95,7 +95,7 @@ impl AsRawFd for Namespace {
 }
 
 /// Runs `act` on a thread of its own: namespaces and users belong to threads, and go away with this one.
-pub(super) fn on_a_thread<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn on_a_thread<T: Send>(act: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| match scope.spawn(act).join() {
         Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic),
@@ -103,7 +103,7 @@ pub(super) fn on_a_thread<T: Send>(act: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Makes the calling thread an unprivileged user's, for good. The C library would change all threads.
-pub(super) fn become_user(uid: u32, gid: u32) {
+pub(crate) fn become_user(uid: u32, gid: u32) {
     let no_groups: *const libc::gid_t = std::ptr::null();
     // SAFETY: the calls take plain numbers and an empty list, and change the calling thread only.
     let outcomes = unsafe {

@@ -1,9 +1,16 @@
 //! Who keeps the host's DNS settings, and what each of them is told.
 
-use std::{fmt, os::fd::BorrowedFd, time::Instant};
+pub mod file;
+
+use std::{fmt, net::SocketAddr, os::fd::BorrowedFd, path::Path, time::Instant};
 
 use nix::errno::Errno;
-use ray_ipc::names::{Conflict, State, Wanted};
+use ray_ipc::names::{Backend, Conflict, State, Wanted};
+
+use crate::config::Config;
+
+/// Where NetworkManager's own resolver reads what it is to do.
+pub const DNSMASQ_DIRECTORY: &str = "/etc/NetworkManager/dnsmasq.d";
 
 /// One way to make the host ask the mesh's resolver. All of them are told the whole of what is wanted.
 pub trait Keeper: fmt::Debug {
@@ -18,6 +25,18 @@ pub trait Keeper: fmt::Debug {
 
     /// Reads what made the descriptor readable. Whether `set` is to be called again.
     fn changed(&mut self, now: Instant) -> bool;
+
+    /// The host's own resolvers, without ours; `None` where the list of resolvers tells them.
+    fn upstreams(&mut self) -> Option<Host> {
+        None
+    }
+}
+
+/// What the host resolves by itself with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Host {
+    pub servers: Vec<SocketAddr>,
+    pub search: Vec<String>,
 }
 
 /// What came of it.
@@ -31,6 +50,13 @@ pub struct Outcome {
     pub again: Option<Instant>,
 }
 
+impl Outcome {
+    /// Nothing is wanted.
+    pub fn unset() -> Self {
+        Self { state: State::Unset, set: Vec::new(), conflicts: Vec::new(), again: None }
+    }
+}
+
 /// A step that the host did not do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -38,4 +64,61 @@ pub struct Failure {
     pub errno: Errno,
     /// What the other program said, if it said anything.
     pub words: String,
+}
+
+impl std::error::Error for Failure {}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.step, self.errno)?;
+        if self.words.is_empty() { Ok(()) } else { write!(f, " ({:?})", self.words) }
+    }
+}
+
+/// The keeper of `backend`.
+pub fn make(backend: Backend, _config: &Config) -> Box<dyn Keeper> {
+    match backend {
+        Backend::Off | Backend::Resolved | Backend::NetworkManager => Box::new(Nobody),
+        Backend::Resolvconf | Backend::File => Box::new(file::File::new(backend)),
+    }
+}
+
+/// Whether `backend` is reached over the system bus.
+pub fn is_on_the_bus(backend: Backend) -> bool {
+    match backend {
+        Backend::Resolved | Backend::NetworkManager => true,
+        Backend::Off | Backend::Resolvconf | Backend::File => false,
+    }
+}
+
+/// The directory in which `backend` writes, where the list of resolvers stands in `listed`.
+pub fn edited(backend: Backend, listed: &Path) -> Option<&Path> {
+    match backend {
+        Backend::Resolvconf | Backend::File => Some(listed),
+        // Of the resolver that it runs.
+        Backend::NetworkManager => Some(Path::new(DNSMASQ_DIRECTORY)),
+        Backend::Off | Backend::Resolved => None,
+    }
+}
+
+/// Keeps nothing.
+#[derive(Debug)]
+struct Nobody;
+
+impl Keeper for Nobody {
+    fn set(&mut self, _: &Wanted, _: Instant) -> Result<Outcome, Failure> {
+        Ok(Outcome { state: State::StoodDown, ..Outcome::unset() })
+    }
+
+    fn unset(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn watch(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn changed(&mut self, _: Instant) -> bool {
+        false
+    }
 }

@@ -25,7 +25,8 @@ const EVERYWHERE: Table = table! {
     SYS_close SYS_close_range SYS_connect SYS_dup SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_eventfd2 SYS_exit
     SYS_exit_group SYS_faccessat SYS_faccessat2 SYS_fchmod SYS_fchmodat SYS_fchown SYS_fchownat SYS_fcntl SYS_fdatasync
     SYS_flock SYS_fstat SYS_fsync SYS_ftruncate SYS_futex SYS_getcwd SYS_getdents64 SYS_getegid SYS_geteuid SYS_getgid
-    SYS_getpeername SYS_getpid SYS_getrandom SYS_getsockname SYS_getsockopt SYS_gettid SYS_getuid SYS_ioctl SYS_kill
+    SYS_getpeername SYS_getpid SYS_getrandom SYS_getsockname SYS_getsockopt SYS_gettid SYS_getuid SYS_inotify_add_watch SYS_inotify_init1
+    SYS_inotify_rm_watch SYS_ioctl SYS_kill
     SYS_linkat SYS_listen SYS_lseek SYS_madvise SYS_membarrier SYS_mkdirat SYS_mlock SYS_mmap SYS_mprotect SYS_mremap
     SYS_munmap SYS_newfstatat SYS_openat SYS_openat2 SYS_pidfd_open SYS_pipe2 SYS_ppoll SYS_prctl SYS_pread64
     SYS_prlimit64 SYS_pwrite64 SYS_read SYS_readlinkat SYS_readv SYS_recvfrom SYS_recvmmsg SYS_recvmsg SYS_renameat

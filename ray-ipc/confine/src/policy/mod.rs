@@ -23,6 +23,17 @@ pub const HELPER_START: &str =
     concat!(include_str!("../../policies/helper-start.syscalls"), include_str!("../../policies/helper.syscalls"));
 /// The policy of the helper while it serves.
 pub const HELPER: &str = include_str!("../../policies/helper.syscalls");
+/// The policy of `ray-names` from its confinement on, whatever its backend.
+pub const NAMES_START: &str = concat!(
+    include_str!("../../policies/names-start.syscalls"),
+    include_str!("../../policies/names.syscalls"),
+    include_str!("../../policies/names-bus.syscalls")
+);
+/// The policy of `ray-names` while it serves with a backend that is a file.
+pub const NAMES: &str = include_str!("../../policies/names.syscalls");
+/// The policy of `ray-names` while it serves with a backend that is on the bus.
+pub const NAMES_BUS: &str =
+    concat!(include_str!("../../policies/names.syscalls"), include_str!("../../policies/names-bus.syscalls"));
 
 /// Arguments of a system call.
 pub type Arguments = [u64; 6];
