@@ -1,8 +1,12 @@
 //! Who keeps the host's DNS settings, and what each of them is told.
 
+pub mod domains;
 pub mod file;
+pub mod networkmanager;
+pub mod resolved;
+mod service;
 
-use std::{fmt, os::fd::BorrowedFd, time::Instant};
+use std::{fmt, net::SocketAddr, os::fd::BorrowedFd, time::Instant};
 
 use nix::errno::Errno;
 use ray_ipc::names::{Backend, Conflict, State, Wanted};
@@ -22,6 +26,18 @@ pub trait Keeper: fmt::Debug {
 
     /// Reads what made the descriptor readable. Whether `set` is to be called again.
     fn changed(&mut self, now: Instant) -> bool;
+
+    /// The host's own resolvers, without ours; `None` where the list of resolvers tells them.
+    fn upstreams(&mut self) -> Option<Host> {
+        None
+    }
+}
+
+/// What the host resolves by itself with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Host {
+    pub servers: Vec<SocketAddr>,
+    pub search: Vec<String>,
 }
 
 /// What came of it.
@@ -61,9 +77,11 @@ impl fmt::Display for Failure {
 }
 
 /// The keeper of `backend`.
-pub fn make(backend: Backend, _config: &Config) -> Box<dyn Keeper> {
+pub fn make(backend: Backend, config: &Config) -> Box<dyn Keeper> {
     match backend {
-        Backend::Off | Backend::Resolved | Backend::NetworkManager => Box::new(Nobody),
+        Backend::Off => Box::new(Nobody),
+        Backend::Resolved => Box::new(resolved::Resolved::new(&config.interface)),
+        Backend::NetworkManager => Box::new(networkmanager::NetworkManager::new()),
         Backend::Resolvconf | Backend::File => Box::new(file::File::new(backend)),
     }
 }
