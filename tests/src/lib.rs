@@ -12,6 +12,7 @@
 //! | [`live_helper`] | a helper in a namespace of its own, and the engine's side of its socket |
 //! | [`live_names`] | `ray-names` with an `/etc` of its own, and the engine's side of its socket |
 //! | [`binaries`] | finds the programs under test |
+//! | [`debian`] | the real programs of a host, as a node's root |
 //! | [`cli`] | the command line of `ray-lab` |
 //!
 //! A lab is a tree of processes under one PID namespace. Nothing in it has a name on the host: no file, no mount, no
@@ -23,6 +24,8 @@ pub mod bench;
 #[allow(clippy::panic, reason = "test support: a program that cannot be built ends the test")]
 pub mod binaries;
 pub mod cli;
+#[allow(clippy::panic, reason = "test support: a host that cannot be made ends the test")]
+pub mod debian;
 pub mod demo;
 pub mod infra;
 pub mod lab;

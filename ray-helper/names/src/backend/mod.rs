@@ -1,6 +1,10 @@
 //! Who keeps the host's DNS settings, and what each of them is told.
 
+pub mod domains;
 pub mod file;
+pub mod networkmanager;
+pub mod resolved;
+mod service;
 
 use std::{fmt, net::SocketAddr, os::fd::BorrowedFd, path::Path, time::Instant};
 
@@ -76,9 +80,11 @@ impl fmt::Display for Failure {
 }
 
 /// The keeper of `backend`.
-pub fn make(backend: Backend, _config: &Config) -> Box<dyn Keeper> {
+pub fn make(backend: Backend, config: &Config) -> Box<dyn Keeper> {
     match backend {
-        Backend::Off | Backend::Resolved | Backend::NetworkManager => Box::new(Nobody),
+        Backend::Off => Box::new(Nobody),
+        Backend::Resolved => Box::new(resolved::Resolved::new(&config.interface)),
+        Backend::NetworkManager => Box::new(networkmanager::NetworkManager::new()),
         Backend::Resolvconf | Backend::File => Box::new(file::File::new(backend)),
     }
 }
