@@ -64,6 +64,13 @@ impl Flights {
     }
 }
 
+#[cfg(test)]
+impl Flights {
+    pub(super) fn is_empty(&self) -> bool {
+        self.clients.is_empty() && self.spellings.is_empty() && self.waiting == 0
+    }
+}
+
 impl std::fmt::Debug for Flights {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Flights").field("questions", &self.clients.len()).field("waiting", &self.waiting).finish()
