@@ -8,7 +8,7 @@
 //! | 1 | [`packet`], [`ledger`], [`dns`] | bytes |
 //! | 2 | [`route`], [`firewall`], [`sync`], [`queue`] | decisions |
 //! | 3 | [`plane`] | decisions in order |
-//! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`feed`], [`publish`] | one external world each |
+//! | 4 | [`tun`], [`mesh`], [`store`], [`host`], [`config`], [`probe`], [`feed`], [`publish`], [`resolver`] | one external world each |
 //! | 5 | [`forward`], [`service`] | tasks |
 //! | 6 | [`control`], [`readiness`] | the control socket; the service manager |
 //! | 7 | [`engine`] | wiring |
@@ -30,6 +30,7 @@ pub mod probe;
 pub mod publish;
 pub mod queue;
 pub mod readiness;
+pub mod resolver;
 pub mod route;
 pub mod service;
 pub mod store;

@@ -164,6 +164,7 @@ async fn carry(
                     let reply = question.reply(&own.zone).unwrap();
                     assert_eq!(replies.write(slice::from_ref(&reply)).unwrap(), 1);
                 }
+                Ok(Outbound::DnsStream) => panic!("nobody asks over TCP here"),
                 // The kernel announces itself to multicast groups.
                 Err(refused) => {
                     let expected = matches!(refused.reason, DropReason::ForeignSource | DropReason::NoRoute);

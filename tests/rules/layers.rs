@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 8] = [
     &["packet", "ledger", "dns"],
     &["route", "firewall", "sync", "queue"],
     &["plane"],
-    &["tun", "mesh", "publish", "store", "host", "config", "probe", "feed"],
+    &["tun", "mesh", "publish", "store", "host", "config", "probe", "feed", "resolver"],
     &["forward", "service"],
     &["control", "readiness"],
     &["engine"],

@@ -6,7 +6,8 @@ use simple_dns::{
 };
 
 use super::{
-    message::{Head, Query},
+    foreign::Foreign,
+    message::{Head, Query, Transport},
     reverse::{self, Reverse},
     zone::{Node, TOP, Zone},
 };
@@ -21,39 +22,63 @@ const QTYPE_ANY: u16 = 255;
 const QTYPE_AXFR: u16 = 252;
 const QTYPE_IXFR: u16 = 251;
 
-/// A reply to `query`, or `None` where it is not worth one: too short to hold an id, or a reply itself.
-pub fn answer(zone: &Zone, query: &[u8]) -> Option<Vec<u8>> {
-    let head = Head::read(query)?;
+/// What to do about a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Response {
+    /// This is the reply.
+    Reply(Vec<u8>),
+    /// It asks for a name that is not ours.
+    Foreign(Foreign),
+    /// Too short to hold an id, or a reply itself.
+    Silence,
+}
+
+/// Answers `query` where that is ours to do.
+pub fn respond(zone: &Zone, query: &[u8], transport: Transport) -> Response {
+    let Some(head) = Head::read(query) else { return Response::Silence };
+    let reply = |reply: Option<Vec<u8>>| reply.map_or(Response::Silence, Response::Reply);
     if !head.is_standard_query() {
-        return head.reject(RCODE::NotImplemented);
+        return reply(head.reject(RCODE::NotImplemented));
     }
-    let Ok(query) = Query::read(&head, query) else {
-        return head.reject(RCODE::FormatError);
+    let Ok(query) = Query::read(&head, query, transport) else {
+        return reply(head.reject(RCODE::FormatError));
     };
+    let bare = |rcode| reply(query.reply(&head, rcode, false, Vec::new(), None));
     if query.is_of_unknown_version() {
-        return query.reply(&head, RCODE::NoError, false, Vec::new(), None);
+        return bare(RCODE::NoError);
     }
     if query.qclass != CLASS_IN || query.qtype == QTYPE_AXFR || query.qtype == QTYPE_IXFR {
-        return query.reply(&head, RCODE::Refused, false, Vec::new(), None);
+        return bare(RCODE::Refused);
     }
     match judge(zone, &query) {
-        Finding::NotOurs => query.reply(&head, RCODE::Refused, false, Vec::new(), None),
-        Finding::Missing { apex } => query.reply(&head, RCODE::NameError, true, Vec::new(), Some(soa(&query, apex))),
-        Finding::Found { apex, records } if records.is_empty() => {
-            query.reply(&head, RCODE::NoError, true, Vec::new(), Some(soa(&query, apex)))
+        Finding::NotOurs => Response::Foreign(Foreign::new(&head, &query)),
+        Finding::Missing { apex } => {
+            reply(query.reply(&head, RCODE::NameError, true, Vec::new(), Some(soa(&query, apex))))
         }
-        Finding::Found { apex: _, records } => query.reply(&head, RCODE::NoError, true, records, None),
+        Finding::Found { apex, records } => {
+            let authority = records.is_empty().then(|| soa(&query, apex));
+            reply(query.reply(&head, RCODE::NoError, true, records, authority))
+        }
+    }
+}
+
+/// The reply to a `query` over UDP of a resolver that asks no other, or `None` where it is not worth one.
+pub fn answer(zone: &Zone, query: &[u8]) -> Option<Vec<u8>> {
+    match respond(zone, query, Transport::Udp) {
+        Response::Reply(reply) => Some(reply),
+        Response::Foreign(foreign) => Some(foreign.refusal()),
+        Response::Silence => None,
     }
 }
 
 /// `apex` counts the labels of the zone that speaks.
-enum Finding<'a> {
+pub(super) enum Finding<'a> {
     NotOurs,
     Missing { apex: usize },
     Found { apex: usize, records: Vec<ResourceRecord<'a>> },
 }
 
-fn judge<'a>(zone: &'a Zone, query: &Query<'a>) -> Finding<'a> {
+pub(super) fn judge<'a>(zone: &'a Zone, query: &Query<'a>) -> Finding<'a> {
     let ours = query.labels.last().is_some_and(|label| label.eq_ignore_ascii_case(TOP.as_bytes()));
     let Some(labels) = readable(&query.labels) else {
         // A label that no host name can be.

@@ -7,7 +7,7 @@ use simple_dns::{
     CLASS, Label, Name, OPCODE, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, ResourceRecord, TYPE,
 };
 
-const HEADER_LEN: usize = 12;
+pub(super) const HEADER_LEN: usize = 12;
 /// One OPT record and one signature; a query has no use for more.
 const ADDITIONAL_MAX: u16 = 2;
 const NAME_MAX: usize = 255;
@@ -16,19 +16,29 @@ const TYPE_OPT: u16 = 41;
 /// An OPT record without options.
 const OPT_LEN: usize = 11;
 
-const FLAG_RESPONSE: u16 = 0x8000;
+pub(super) const FLAG_RESPONSE: u16 = 0x8000;
+pub(super) const FLAG_TRUNCATED: u16 = 0x0200;
 const FLAG_RECURSION_DESIRED: u16 = 0x0100;
+/// The client validates signatures itself (RFC 3225), in the flags of its OPT record.
+const EDNS_DO: u16 = 0x8000;
 
 /// What every DNS client takes over UDP (RFC 1035, 4.2.1).
 const REPLY_MIN: usize = 512;
-/// What we send at most: fits any path of 1280 bytes.
-const REPLY_MAX: u16 = 1232;
+/// What is sent over UDP at most: fits any path of 1280 bytes.
+pub(super) const REPLY_MAX: u16 = 1232;
+
+/// How a query came; its reply goes the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Udp,
+    Tcp,
+}
 
 /// The fixed part of a query.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
-    id: u16,
-    flags: u16,
+    pub(super) id: u16,
+    pub(super) flags: u16,
     counts: [u16; 4],
 }
 
@@ -38,13 +48,15 @@ pub(super) struct Query<'a> {
     pub(super) labels: Vec<&'a [u8]>,
     pub(super) qtype: u16,
     pub(super) qclass: u16,
-    edns: Option<Edns>,
+    pub(super) edns: Option<Edns>,
+    transport: Transport,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Edns {
+pub(super) struct Edns {
     udp_size: u16,
     version: u8,
+    pub(super) wants_signatures: bool,
 }
 
 /// A query that breaks the format.
@@ -89,7 +101,7 @@ impl Head {
 }
 
 impl<'a> Query<'a> {
-    pub(super) fn read(head: &Head, bytes: &'a [u8]) -> Result<Self, FormatError> {
+    pub(super) fn read(head: &Head, bytes: &'a [u8], transport: Transport) -> Result<Self, FormatError> {
         let [questions, answers, authorities, additional] = head.counts;
         if questions != 1 || answers != 0 || authorities != 0 || additional > ADDITIONAL_MAX {
             return Err(FormatError);
@@ -104,19 +116,43 @@ impl<'a> Query<'a> {
             let kind = take_u16(&mut rest)?;
             let udp_size = take_u16(&mut rest)?;
             let [_, version] = take_u16(&mut rest)?.to_be_bytes();
-            take_u16(&mut rest)?;
+            let wants_signatures = take_u16(&mut rest)? & EDNS_DO != 0;
             let len = take_u16(&mut rest)?;
             rest = rest.get(usize::from(len)..).ok_or(FormatError)?;
-            if kind == TYPE_OPT && (!root || edns.replace(Edns { udp_size, version }).is_some()) {
+            let its = Edns { udp_size, version, wants_signatures };
+            if kind == TYPE_OPT && (!root || edns.replace(its).is_some()) {
                 return Err(FormatError);
             }
         }
-        if rest.is_empty() { Ok(Self { labels, qtype, qclass, edns }) } else { Err(FormatError) }
+        if rest.is_empty() { Ok(Self { labels, qtype, qclass, edns, transport }) } else { Err(FormatError) }
+    }
+
+    /// A query for a name as people write it. `None` where no query could carry it.
+    pub(super) fn of(name: &'a str, qtype: u16) -> Option<Self> {
+        let labels: Vec<&[u8]> = name.split('.').map(str::as_bytes).filter(|_| !name.is_empty()).collect();
+        let fits = labels.iter().all(|label| (1..=usize::from(LABEL_MAX)).contains(&label.len()));
+        (fits && name.len() + 2 <= NAME_MAX).then_some(Self {
+            labels,
+            qtype,
+            qclass: 1,
+            edns: None,
+            transport: Transport::Tcp,
+        })
     }
 
     /// Whether the client speaks an EDNS version that nobody has defined.
     pub(super) fn is_of_unknown_version(&self) -> bool {
         self.edns.is_some_and(|edns| edns.version > 0)
+    }
+
+    /// The longest reply that the client takes.
+    pub(super) fn limit(&self) -> usize {
+        match self.transport {
+            Transport::Tcp => usize::from(u16::MAX),
+            Transport::Udp => {
+                self.edns.map_or(REPLY_MIN, |edns| usize::from(edns.udp_size.min(REPLY_MAX)).max(REPLY_MIN))
+            }
+        }
     }
 
     pub(super) fn name(&self) -> Name<'a> {
@@ -142,9 +178,8 @@ impl<'a> Query<'a> {
         packet.questions.push(question.clone());
         packet.answers = answers;
         packet.name_servers = authority.into_iter().collect();
-        let limit = self.edns.map_or(REPLY_MIN, |edns| usize::from(edns.udp_size.min(REPLY_MAX)).max(REPLY_MIN));
         let bytes = packet.build_bytes_vec_compressed().ok()?;
-        if bytes.len() + OPT_LEN <= limit {
+        if bytes.len() + OPT_LEN <= self.limit() {
             return self.complete(bytes);
         }
         let mut packet = head.reply(rcode);
@@ -159,17 +194,22 @@ impl<'a> Query<'a> {
         let class_at = HEADER_LEN + name_len + 2;
         bytes.get_mut(class_at..class_at + 2)?.copy_from_slice(&self.qclass.to_be_bytes());
         if self.edns.is_some() {
-            let version_error = u8::from(self.is_of_unknown_version());
-            bytes.push(0);
-            bytes.extend_from_slice(&TYPE_OPT.to_be_bytes());
-            bytes.extend_from_slice(&REPLY_MAX.to_be_bytes());
-            // The upper bits of the reply code, and our version, 0. BADVERS is 16: the lower bits are zero.
-            bytes.extend_from_slice(&[version_error, 0, 0, 0, 0, 0]);
+            // The upper bits of the reply code. BADVERS is 16: the lower bits are zero.
+            push_opt(&mut bytes, u8::from(self.is_of_unknown_version()), false);
             let [_, count] = bytes.get_mut(10..12)? else { return None };
             *count = 1;
         }
         Some(bytes)
     }
+}
+
+/// An OPT record of version 0 without options.
+pub(super) fn push_opt(bytes: &mut Vec<u8>, upper_rcode: u8, wants_signatures: bool) {
+    bytes.push(0);
+    bytes.extend_from_slice(&TYPE_OPT.to_be_bytes());
+    bytes.extend_from_slice(&REPLY_MAX.to_be_bytes());
+    let [high, low] = if wants_signatures { EDNS_DO } else { 0 }.to_be_bytes();
+    bytes.extend_from_slice(&[upper_rcode, 0, high, low, 0, 0]);
 }
 
 /// Takes labels off the front. No pointers: before a query's only name stands nothing that one could point to.
@@ -212,13 +252,17 @@ mod tests {
         let mut bytes = vec![0x12, 0x34, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         bytes.extend_from_slice(b"\x03nas\x03ray\x00\x00\x10\x00\x01");
         let head = Head::read(&bytes).unwrap();
-        let query = Query::read(&head, &bytes).unwrap();
+        let query = Query::read(&head, &bytes, Transport::Udp).unwrap();
         let text = "x".repeat(200);
         let record =
             ResourceRecord::new(query.name(), CLASS::IN, 60, RData::TXT(TXT::new().with_string(&text).unwrap()));
 
         let short = query.reply(&head, RCODE::NoError, true, vec![record.clone(); 2], None).unwrap();
         assert!(!Packet::parse(&short).unwrap().has_flags(PacketFlag::TRUNCATION));
+
+        let by_tcp = Query { transport: Transport::Tcp, ..query.clone() };
+        let whole = by_tcp.reply(&head, RCODE::NoError, true, vec![record.clone(); 3], None).unwrap();
+        assert_eq!(Packet::parse(&whole).unwrap().answers.len(), 3);
 
         let long = query.reply(&head, RCODE::NoError, true, vec![record; 3], None).unwrap();
         let parsed = Packet::parse(&long).unwrap();

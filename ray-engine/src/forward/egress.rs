@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 
 use tokio::task::yield_now;
 
-use super::{Forwarder, millis, outlet::Outlet};
+use super::{Forwarder, millis, names, outlet::Outlet};
 use crate::{
     firewall::{Direction, Party},
     mesh::Mesh,
@@ -18,7 +18,7 @@ use crate::{
 const READS_MAX: usize = 16;
 
 /// Runs until a read fails. It may be dropped wherever it waits.
-pub(super) async fn run(forwarder: &Forwarder, mesh: &Mesh, mut reader: Reader) -> io::Error {
+pub(super) async fn run(forwarder: &Arc<Forwarder>, mesh: &Mesh, mut reader: Reader) -> io::Error {
     let mut replies = reader.writer();
     let mut burst: Vec<Arc<Outlet>> = Vec::new();
     loop {
@@ -39,7 +39,7 @@ pub(super) async fn run(forwarder: &Forwarder, mesh: &Mesh, mut reader: Reader) 
 }
 
 fn take_burst(
-    forwarder: &Forwarder,
+    forwarder: &Arc<Forwarder>,
     mesh: &Mesh,
     reader: &mut Reader,
     burst: &mut Vec<Arc<Outlet>>,
@@ -53,7 +53,7 @@ fn take_burst(
 }
 
 fn take(
-    forwarder: &Forwarder,
+    forwarder: &Arc<Forwarder>,
     mesh: &Mesh,
     chunk: Chunk<'_>,
     burst: &mut Vec<Arc<Outlet>>,
@@ -66,8 +66,13 @@ fn take(
             Some(outlet) => outlet.offer(live, routed, chunk),
             None => burst.extend(forwarder.offer(mesh, routed, chunk)),
         },
-        Ok(Outbound::Dns(question)) => {
-            if let Some(reply) = question.reply(&snapshot.zone) {
+        Ok(Outbound::Dns(question)) if chunk.count() == 1 => {
+            if let Some(reply) = names::answer(forwarder, &snapshot, &question) {
+                replies.write(std::slice::from_ref(&reply))?;
+            }
+        }
+        Ok(Outbound::Dns(_) | Outbound::DnsStream) => {
+            for reply in names::take(forwarder, &snapshot, chunk) {
                 replies.write(std::slice::from_ref(&reply))?;
             }
         }

@@ -4,6 +4,7 @@
 mod device;
 mod egress;
 mod ingress;
+mod names;
 mod outlet;
 mod path_mtu;
 mod room;
@@ -12,7 +13,7 @@ mod watch;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -32,6 +33,7 @@ use crate::{
     plane::{self, Deliverable, DropReason, Live, Outbound, Routed},
     probe::Probes,
     queue::{Micros, Pool, Waiting},
+    resolver::Resolver,
     tun::{Chunk, OwnedChunk},
 };
 
@@ -41,11 +43,14 @@ const SWEEP: Duration = Duration::from_secs(10);
 const EXPIRE: Duration = Duration::from_secs(1);
 
 /// What both loops share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Forwarder {
     live: Arc<Live>,
     probes: Arc<Probes>,
     feed: Arc<DropFeed>,
+    resolver: Arc<Resolver>,
+    /// Who answers DNS over TCP, from the first segment of such a connection on.
+    streams: OnceLock<names::Streams>,
     /// The device's writers, one a queue; none while the tunnel is down.
     device: ArcSwapOption<device::Writers>,
     /// The ways out, one a peer with a link.
@@ -56,6 +61,23 @@ pub struct Forwarder {
     waiting: Mutex<Waiting<Parcel>>,
 }
 
+impl Default for Forwarder {
+    fn default() -> Self {
+        let live = Arc::<Live>::default();
+        Self {
+            resolver: Arc::new(Resolver::new(live.clone())),
+            live,
+            probes: Arc::default(),
+            feed: Arc::default(),
+            streams: OnceLock::new(),
+            device: ArcSwapOption::empty(),
+            outlets: ArcSwap::default(),
+            pool: Arc::default(),
+            waiting: Mutex::default(),
+        }
+    }
+}
+
 impl Forwarder {
     /// The policy in force, for its owner.
     pub fn live(&self) -> Arc<Live> {
@@ -64,6 +86,11 @@ impl Forwarder {
 
     pub fn probes(&self) -> Arc<Probes> {
         self.probes.clone()
+    }
+
+    /// Who is asked for names that are not the mesh's.
+    pub fn resolver(&self) -> Arc<Resolver> {
+        self.resolver.clone()
     }
 
     /// Where dropped flows are told.
@@ -205,12 +232,20 @@ impl Forwarder {
 
     /// Writes packets of one peer to the host, always through the same queue, so that flows stay in order.
     fn deliver<P: AsRef<[u8]>>(&self, peer: PeerId, packets: &[Deliverable<P>]) {
+        self.write(usize::from(peer.0[0]), packets);
+    }
+
+    /// Writes packets of the engine's own to the host.
+    fn deliver_own(&self, packets: &[Deliverable<Vec<u8>>]) {
+        self.write(0, packets);
+    }
+
+    fn write<P: AsRef<[u8]>>(&self, queue: usize, packets: &[Deliverable<P>]) {
         let count = packets.len();
         let Some(device) = self.device.load_full() else {
             return self.live.drops.count_n(DropReason::DeviceRefused, count as u64);
         };
-        let at = usize::from(peer.0[0]) % device.len().max(1);
-        let Some(writer) = device.get(at) else { return };
+        let Some(writer) = device.get(queue % device.len().max(1)) else { return };
         // A writer holds no state between batches that a panic could leave half changed.
         let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
         match writer.write(packets) {

@@ -16,7 +16,7 @@ pub use self::{
     drop::{DropCounters, DropReason},
     inbound::{Deliverable, inbound},
     live::Live,
-    outbound::{DnsQuestion, Outbound, Routed, outbound, too_big},
+    outbound::{DnsClient, DnsQuestion, Outbound, Routed, dns_segment, outbound, too_big},
     refused::{Refused, Reply},
     snapshot::Snapshot,
 };

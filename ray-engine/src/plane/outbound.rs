@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::{Deliverable, DropReason, Refused, Snapshot};
 use crate::{
-    dns::{self, Zone},
+    dns::{self, Response, Transport, Zone},
     firewall::{Direction, Firewall, Millis, Party, Verdict},
     ident::{MAGIC_V4, MAGIC_V6, PeerId, RoomId},
-    packet::{self, Parsed, icmp, udp},
+    packet::{self, Parsed, TCP, icmp, udp},
 };
 
 const DNS_PORT: u16 = 53;
@@ -17,6 +17,8 @@ const DNS_PORT: u16 = 53;
 pub enum Outbound<'a> {
     Peer(Routed),
     Dns(DnsQuestion<'a>),
+    /// A segment of a TCP connection to the mesh's resolver.
+    DnsStream,
 }
 
 /// Proof that a packet comes from this host's own address, goes to one of this peer's, and no rule forbids it.
@@ -43,17 +45,47 @@ impl Routed {
 /// A query of the host to the mesh's resolver.
 #[derive(Debug, Clone, Copy)]
 pub struct DnsQuestion<'a> {
-    client: SocketAddr,
-    server: SocketAddr,
+    client: DnsClient,
     query: &'a [u8],
 }
 
+/// Who asked, for an answer that comes later.
+#[derive(Debug, Clone, Copy)]
+pub struct DnsClient {
+    client: SocketAddr,
+    server: SocketAddr,
+}
+
 impl DnsQuestion<'_> {
-    /// The reply as an IP packet for the host, or `None` where the query is not worth one.
-    pub fn reply(&self, zone: &Zone) -> Option<Deliverable<Vec<u8>>> {
-        let reply = dns::answer(zone, self.query)?;
-        Deliverable::for_host(udp::build(self.server, self.client, &reply)?)
+    /// What to do about it.
+    pub fn respond(&self, zone: &Zone) -> Response {
+        dns::respond(zone, self.query, Transport::Udp)
     }
+
+    /// The reply of a resolver that asks no other, or `None` where the query is not worth one.
+    pub fn reply(&self, zone: &Zone) -> Option<Deliverable<Vec<u8>>> {
+        self.client.deliver(&dns::answer(zone, self.query)?)
+    }
+
+    pub fn client(&self) -> DnsClient {
+        self.client
+    }
+}
+
+impl DnsClient {
+    /// The reply as an IP packet for the host. `None` where it exceeds what a packet can hold.
+    pub fn deliver(&self, reply: &[u8]) -> Option<Deliverable<Vec<u8>>> {
+        Deliverable::for_host(udp::build(self.server, self.client, reply)?)
+    }
+}
+
+/// A segment that the resolver's own TCP has made, if it goes from there to this host.
+pub fn dns_segment(snapshot: &Snapshot, packet: Vec<u8>) -> Option<Deliverable<Vec<u8>>> {
+    let parsed = packet::parse(&packet).ok()?;
+    let flow = parsed.flow().filter(|flow| flow.src_port == DNS_PORT)?;
+    let from_us = is_resolver(parsed.src()) && snapshot.is_own(parsed.dst());
+    (from_us && flow.protocol == TCP).then_some(())?;
+    Deliverable::for_host(packet)
 }
 
 /// The word to our own host that the way to `packet`'s destination takes `mtu` bytes.
@@ -72,8 +104,8 @@ pub fn outbound<'a>(
     if !snapshot.is_own(parsed.src()) {
         return Err(DropReason::ForeignSource.into());
     }
-    if parsed.dst() == IpAddr::V4(MAGIC_V4) || parsed.dst() == IpAddr::V6(MAGIC_V6) {
-        return dns_question(&parsed).map(Outbound::Dns).ok_or(DropReason::NotADnsQuery.into());
+    if is_resolver(parsed.dst()) {
+        return to_resolver(&parsed).ok_or(DropReason::NotADnsQuery.into());
     }
     if snapshot.is_own(parsed.dst()) {
         return Err(DropReason::ToSelf.into());
@@ -101,11 +133,16 @@ fn party(snapshot: &Snapshot, firewall: &Firewall, peer: PeerId, packet: &Parsed
     known.into_iter().find(|party| firewall.knows(party, Direction::Out, packet, now)).or(Some(first))
 }
 
-fn dns_question<'a>(parsed: &Parsed<'a>) -> Option<DnsQuestion<'a>> {
-    let datagram = udp::datagram_of(parsed).filter(|datagram| datagram.dst_port == DNS_PORT)?;
-    Some(DnsQuestion {
-        client: SocketAddr::new(parsed.src(), datagram.src_port),
-        server: SocketAddr::new(parsed.dst(), datagram.dst_port),
-        query: datagram.payload,
-    })
+fn is_resolver(address: IpAddr) -> bool {
+    address == IpAddr::V4(MAGIC_V4) || address == IpAddr::V6(MAGIC_V6)
+}
+
+fn to_resolver<'a>(parsed: &Parsed<'a>) -> Option<Outbound<'a>> {
+    if let Some(datagram) = udp::datagram_of(parsed).filter(|datagram| datagram.dst_port == DNS_PORT) {
+        let client = SocketAddr::new(parsed.src(), datagram.src_port);
+        let server = SocketAddr::new(parsed.dst(), datagram.dst_port);
+        return Some(Outbound::Dns(DnsQuestion { client: DnsClient { client, server }, query: datagram.payload }));
+    }
+    let flow = parsed.flow().filter(|_| !parsed.is_fragment())?;
+    (flow.protocol == TCP && flow.dst_port == DNS_PORT).then_some(Outbound::DnsStream)
 }

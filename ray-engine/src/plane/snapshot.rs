@@ -54,7 +54,7 @@ impl Snapshot {
         self.shared.get(peer).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn is_own(&self, address: IpAddr) -> bool {
+    pub fn is_own(&self, address: IpAddr) -> bool {
         match address {
             IpAddr::V4(v4) => self.own_v4 == Some(v4),
             IpAddr::V6(v6) => self.own_v6 == v6,

@@ -12,7 +12,7 @@ use crate::{
     ident::{MAGIC_V4, MAGIC_V6, PeerId, RoomId, UnixTime},
     packet::{
         self, Checksum, Malformed, icmp,
-        samples::{ACK, Tcp, ip},
+        samples::{ACK, Tcp, ip, tcp_segment},
         udp,
     },
     route::RouteTable,
@@ -142,7 +142,7 @@ fn routes_to_the_peer_that_holds_the_address() {
     for (own, dst, peer) in [(OWN_V4, ALICE_V4, ALICE), (OWN_V6, ALICE_V6, ALICE), (OWN_V4, BOB_V4, BOB)] {
         match judged_out(&snapshot(), &packet(own, dst)).unwrap() {
             Outbound::Peer(routed) => assert_eq!(routed.peer(), peer),
-            Outbound::Dns(_) => panic!("{dst} is a peer"),
+            Outbound::Dns(_) | Outbound::DnsStream => panic!("{dst} is a peer"),
         }
     }
 }
@@ -166,6 +166,32 @@ fn answers_the_hosts_query_from_the_address_that_it_asked() {
         let datagram = udp::datagram_of(&parsed).unwrap();
         assert_eq!((datagram.src_port, datagram.dst_port), (53, 5000));
         assert!(datagram.payload.windows(4).any(|bytes| bytes == [100, 64, 0, 2]), "the reply holds alice's address");
+    }
+}
+
+#[test]
+fn knows_a_segment_to_the_resolver_and_hands_it_to_no_peer() {
+    for (own, magic) in [(OWN_V4, MAGIC_V4.to_string()), (OWN_V6, MAGIC_V6.to_string())] {
+        let segment = |port| tcp_segment((own, 5000), (&magic, port), ACK, 1, 1, b"x");
+        assert!(matches!(judged_out(&snapshot(), &segment(53)), Ok(Outbound::DnsStream)));
+        assert!(matches!(judged_out(&snapshot(), &segment(54)), Err(DropReason::NotADnsQuery)), "another port");
+    }
+}
+
+#[test]
+fn the_resolvers_own_segments_go_to_this_host_alone() {
+    let magic = MAGIC_V4.to_string();
+    let segment = |src: &str, dst: &str, port| tcp_segment((src, port), (dst, 5000), ACK, 1, 1, b"x");
+    assert!(dns_segment(&snapshot(), segment(&magic, OWN_V4, 53)).is_some());
+    for (what, packet) in [
+        ("to a peer", segment(&magic, ALICE_V4, 53)),
+        ("from a peer", segment(ALICE_V4, OWN_V4, 53)),
+        ("from this host", segment(OWN_V4, OWN_V4, 53)),
+        ("from another port", segment(&magic, OWN_V4, 54)),
+        ("not TCP", udp::build((MAGIC_V4, 53).into(), (ip(OWN_V4), 5000).into(), b"x").unwrap()),
+        ("nothing", Vec::new()),
+    ] {
+        assert!(dns_segment(&snapshot(), packet).is_none(), "{what}");
     }
 }
 
@@ -224,7 +250,7 @@ fn what_belongs_to_a_flow_stays_in_its_network() {
     let firewall = Firewall::default();
     let network_of = |packet: &[u8]| match outbound(&snapshot, &firewall, packet, 1).unwrap() {
         Outbound::Peer(routed) => routed.network(),
-        Outbound::Dns(_) => panic!("alice is a peer"),
+        Outbound::Dns(_) | Outbound::DnsStream => panic!("alice is a peer"),
     };
     let at_work = Party { peer: ALICE, network: WORK };
     inbound(&snapshot, &firewall, at_work, udp_packet((ALICE_V4, 900), (OWN_V4, 5000)), Checksum::Complete, 0).unwrap();
