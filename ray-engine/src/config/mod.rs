@@ -16,7 +16,7 @@ use self::access::Written;
 pub use self::{
     access::{AccessLists, ENTRIES_MAX, Entry, Who},
     accounts::Accounts,
-    data_path::{Choices, DataPath, Key, Value},
+    data_path::{Choices, DataPath},
 };
 use crate::ident::is_mesh_address;
 

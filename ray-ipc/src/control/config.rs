@@ -44,6 +44,11 @@ impl SettingKey {
             Self::Queues => "queues",
         }
     }
+
+    /// The key of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.name() == name)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
