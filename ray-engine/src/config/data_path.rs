@@ -1,6 +1,7 @@
-//! How the device is made: what root's file says of it and what was set while the engine runs, their bounds, and which counts.
+//! Settings that can be changed while the engine runs: what root's file says of them and what was set, their bounds, and which
+//! counts.
 
-use ray_ipc::control::{SettingKey, SettingValue};
+use ray_ipc::control::{DnsMode, SettingKey, SettingValue};
 
 use crate::packet::ipv6;
 
@@ -13,10 +14,12 @@ const QUEUES_MIN: usize = 1;
 
 /// Everything that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DataPath {
+pub struct Effective {
     pub offload: bool,
     pub mtu: u16,
     pub queues: u8,
+    pub dns: DnsMode,
+    pub search: bool,
 }
 
 /// One source's word on it; absent where it says nothing.
@@ -25,10 +28,12 @@ pub struct Choices {
     pub offload: Option<bool>,
     pub mtu: Option<u16>,
     pub queues: Option<u8>,
+    pub dns: Option<DnsMode>,
+    pub search: Option<bool>,
 }
 
-impl DataPath {
-    const DEFAULT: Self = Self { offload: true, mtu: MTU_MAX, queues: 1 };
+impl Effective {
+    const DEFAULT: Self = Self { offload: true, mtu: MTU_MAX, queues: 1, dns: DnsMode::Names, search: false };
 
     /// What counts where these were chosen.
     pub fn of(choices: Choices) -> Self {
@@ -36,6 +41,8 @@ impl DataPath {
             offload: choices.offload.unwrap_or(Self::DEFAULT.offload),
             mtu: choices.mtu.unwrap_or(Self::DEFAULT.mtu),
             queues: choices.queues.unwrap_or(Self::DEFAULT.queues),
+            dns: choices.dns.unwrap_or(Self::DEFAULT.dns),
+            search: choices.search.unwrap_or(Self::DEFAULT.search),
         }
     }
 
@@ -44,6 +51,8 @@ impl DataPath {
             SettingKey::Offload => SettingValue::Switch(self.offload),
             SettingKey::Mtu => SettingValue::Number(self.mtu.into()),
             SettingKey::Queues => SettingValue::Number(self.queues.into()),
+            SettingKey::Dns => SettingValue::Dns(self.dns),
+            SettingKey::Search => SettingValue::Switch(self.search),
         }
     }
 }
@@ -56,6 +65,8 @@ impl Choices {
             SettingKey::Offload => switch(text).map(|on| Self { offload: Some(on), ..none }),
             SettingKey::Mtu => text.parse().ok().map(|mtu| Self { mtu: Some(mtu), ..none }),
             SettingKey::Queues => text.parse().ok().map(|queues| Self { queues: Some(queues), ..none }),
+            SettingKey::Dns => DnsMode::of_name(text).map(|mode| Self { dns: Some(mode), ..none }),
+            SettingKey::Search => switch(text).map(|on| Self { search: Some(on), ..none }),
         };
         let chosen = chosen.ok_or_else(|| format!("{text:?} is not {}", allowed(key)))?;
         chosen.check().map_err(|(_, why)| why)?;
@@ -81,6 +92,8 @@ impl Choices {
             offload: self.offload.or(others.offload),
             mtu: self.mtu.or(others.mtu),
             queues: self.queues.or(others.queues),
+            dns: self.dns.or(others.dns),
+            search: self.search.or(others.search),
         }
     }
 
@@ -89,6 +102,8 @@ impl Choices {
             SettingKey::Offload => self.offload = None,
             SettingKey::Mtu => self.mtu = None,
             SettingKey::Queues => self.queues = None,
+            SettingKey::Dns => self.dns = None,
+            SettingKey::Search => self.search = None,
         }
         self
     }
@@ -98,14 +113,17 @@ impl Choices {
             SettingKey::Offload => self.offload.map(SettingValue::Switch),
             SettingKey::Mtu => self.mtu.map(|mtu| SettingValue::Number(mtu.into())),
             SettingKey::Queues => self.queues.map(|queues| SettingValue::Number(queues.into())),
+            SettingKey::Dns => self.dns.map(SettingValue::Dns),
+            SettingKey::Search => self.search.map(SettingValue::Switch),
         }
     }
 }
 
 /// What a key may be, in words.
-fn allowed(key: SettingKey) -> String {
+pub(super) fn allowed(key: SettingKey) -> String {
     match key {
-        SettingKey::Offload => "on or off".to_owned(),
+        SettingKey::Offload | SettingKey::Search => "on or off".to_owned(),
+        SettingKey::Dns => "off, names or full".to_owned(),
         SettingKey::Mtu => format!("in {MTU_MIN}..={MTU_MAX}"),
         SettingKey::Queues => format!("in {QUEUES_MIN}..={}", ray_ipc::limits::QUEUES_MAX),
     }
@@ -134,6 +152,10 @@ mod tests {
             (SettingKey::Mtu, "1400", SettingValue::Number(1400)),
             (SettingKey::Queues, "1", SettingValue::Number(1)),
             (SettingKey::Queues, "8", SettingValue::Number(8)),
+            (SettingKey::Dns, "off", SettingValue::Dns(DnsMode::Off)),
+            (SettingKey::Dns, "names", SettingValue::Dns(DnsMode::Names)),
+            (SettingKey::Dns, "full", SettingValue::Dns(DnsMode::Full)),
+            (SettingKey::Search, "on", SettingValue::Switch(true)),
         ] {
             let chosen = Choices::parse(key, text).unwrap();
             assert_eq!(chosen.get(key), Some(value), "{text}");
@@ -156,6 +178,10 @@ mod tests {
             (SettingKey::Queues, "0"),
             (SettingKey::Queues, "9"),
             (SettingKey::Queues, "256"),
+            (SettingKey::Dns, "on"),
+            (SettingKey::Dns, "Names"),
+            (SettingKey::Dns, ""),
+            (SettingKey::Search, "home"),
         ] {
             assert!(Choices::parse(key, text).is_err(), "{} {text:?}", key.name());
         }
@@ -165,11 +191,11 @@ mod tests {
 
     #[test]
     fn what_was_set_counts_before_the_file_and_the_file_before_the_default() {
-        let file = Choices { mtu: Some(1300), queues: Some(2), offload: None };
+        let file = Choices { mtu: Some(1300), queues: Some(2), dns: Some(DnsMode::Off), ..Choices::default() };
         let set = Choices { mtu: Some(1350), ..Choices::default() };
-        let counts = DataPath::of(set.over(file));
-        assert_eq!(counts, DataPath { offload: true, mtu: 1350, queues: 2 });
-        assert_eq!(DataPath::of(set.without(SettingKey::Mtu).over(file)).mtu, 1300);
+        let counts = Effective::of(set.over(file));
+        assert_eq!(counts, Effective { offload: true, mtu: 1350, queues: 2, dns: DnsMode::Off, search: false });
+        assert_eq!(Effective::of(set.without(SettingKey::Mtu).over(file)).mtu, 1300);
         assert_eq!(counts.get(SettingKey::Queues), SettingValue::Number(2));
     }
 }

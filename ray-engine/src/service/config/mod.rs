@@ -1,8 +1,9 @@
 //! `config`: what an admin sets while the engine runs, above what root's file says, kept across restarts.
 //!
-//! What would change the tunnel is tried before it is kept ([`trial`]): a value that the helper or the kernel refuses is taken
-//! back, so that no restart finds it. A tunnel that is not up at present is no reason to refuse.
+//! What would change the tunnel ([`trial`]) or the host's DNS settings ([`names`]) is tried before it is kept: a value that is
+//! refused is taken back, so that no restart finds it. A tunnel that is not up at present is no reason to refuse.
 
+mod names;
 mod trial;
 
 use std::{error::Error as _, path::PathBuf};
@@ -14,12 +15,12 @@ use ray_ipc::control::{
 pub(super) use self::trial::Trial;
 use super::{Answer, Core, Result, answer, failure};
 use crate::{
-    config::{Choices, DataPath},
+    config::{Choices, Effective},
     host::Shape,
     store::{Store, StoreError},
 };
 
-/// The settings of the device, by where they come from.
+/// The settings that can be changed, by where they come from.
 #[derive(Debug)]
 pub(super) struct Config {
     /// Root's file.
@@ -43,12 +44,12 @@ impl Config {
     }
 
     pub(super) fn shape(&self) -> Shape {
-        let DataPath { offload, mtu, queues } = self.counts();
+        let Effective { offload, mtu, queues, .. } = self.counts();
         Shape { mtu, queues, offload }
     }
 
-    fn counts(&self) -> DataPath {
-        DataPath::of(self.set.over(self.file))
+    pub(super) fn counts(&self) -> Effective {
+        Effective::of(self.set.over(self.file))
     }
 
     fn status(&self, key: SettingKey) -> SettingStatus {
@@ -62,7 +63,7 @@ impl Config {
             key,
             value: self.counts().get(key),
             origin,
-            default: DataPath::of(Choices::default()).get(key),
+            default: Effective::of(Choices::default()).get(key),
             in_file: in_file,
             set,
         }
@@ -90,7 +91,10 @@ impl Core {
         };
         match next {
             Ok(_) if self.config.trying => answer::send(&answer, Reply::Error(busy(key))).await,
-            Ok(next) => self.try_config(key, next, answer),
+            Ok(next) => match key {
+                SettingKey::Offload | SettingKey::Mtu | SettingKey::Queues => self.try_config(key, next, answer),
+                SettingKey::Dns | SettingKey::Search => self.try_names(key, next, answer),
+            },
             Err(error) => answer::send(&answer, Reply::Error(error)).await,
         }
     }
@@ -98,7 +102,7 @@ impl Core {
     /// Everything that is set, with this value in place of the key's.
     fn with_value(&self, key: SettingKey, value: &str) -> Result<Choices> {
         let chosen = Choices::parse(key, value).map_err(|why| {
-            let like = DataPath::of(Choices::default()).get(key);
+            let like = Effective::of(Choices::default()).get(key);
             let (key, hint) = (key.name(), format!("choose another: ray config set {} {like}", key.name()));
             failure::usage(format!("setting {key}: {why}"), hint)
         })?;
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn a_setting_tells_which_source_counts_and_what_each_says() {
         let file = Choices { mtu: Some(1300), ..Choices::default() };
-        let set = Choices { offload: Some(false), mtu: Some(1350), queues: None };
+        let set = Choices { offload: Some(false), mtu: Some(1350), ..Choices::default() };
         let config = Config { path: "engine.toml".into(), file, set, trying: false, warnings: vec![] };
         let told = |key| {
             let status = config.status(key);

@@ -12,10 +12,10 @@ use crate::{
 /// A change that has been tried.
 #[derive(Debug)]
 pub(in crate::service) struct Trial {
-    key: SettingKey,
-    before: Choices,
-    outcome: Result<SettingEffect>,
-    answer: Answer,
+    pub(super) key: SettingKey,
+    pub(super) before: Choices,
+    pub(super) outcome: Result<SettingEffect>,
+    pub(super) answer: Answer,
 }
 
 impl Core {
