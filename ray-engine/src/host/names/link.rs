@@ -2,7 +2,7 @@
 
 use std::{
     fmt, io,
-    os::{fd::AsRawFd, unix::net::UnixDatagram},
+    os::{fd::AsRawFd, unix::net},
     path::Path,
     time::Duration,
 };
@@ -13,14 +13,10 @@ use nix::{
 };
 use ray_ipc::{
     codec::CodecError,
-    fd::{self, RecvError},
     limits::NAMES_FRAME_MAX,
     names::{self, NamesReply, NamesRequest, Report},
 };
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    time::timeout,
-};
+use tokio::{net::UnixDatagram, time::timeout};
 
 /// Some files and a few messages of the system bus.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +31,7 @@ pub(super) enum NamesError {
     },
     /// The program closed the connection.
     Closed,
-    Receive(RecvError),
+    Receive(io::Error),
     Send(io::Error),
     Codec(CodecError),
     Silent,
@@ -75,8 +71,7 @@ impl fmt::Display for NamesError {
 impl std::error::Error for NamesError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Unreachable { cause, .. } | Self::Send(cause) => Some(cause),
-            Self::Receive(cause) => Some(cause),
+            Self::Unreachable { cause, .. } | Self::Receive(cause) | Self::Send(cause) => Some(cause),
             Self::Codec(cause) => Some(cause),
             Self::Closed | Self::Silent | Self::Version { .. } | Self::Unexpected | Self::Unwanted => None,
         }
@@ -86,7 +81,7 @@ impl std::error::Error for NamesError {
 /// A connection that has exchanged hellos.
 #[derive(Debug)]
 pub(super) struct Link {
-    socket: AsyncFd<UnixDatagram>,
+    socket: UnixDatagram,
 }
 
 impl Link {
@@ -97,7 +92,8 @@ impl Link {
         let raw = socket(AddressFamily::Unix, SockType::SeqPacket, flags, None).map_err(unreachable)?;
         // A local connect is done at once, or refused while too many wait.
         connect(raw.as_raw_fd(), &UnixAddr::new(path).map_err(unreachable)?).map_err(unreachable)?;
-        let socket = AsyncFd::new(UnixDatagram::from(raw)).map_err(NamesError::Send)?;
+        // Only converted: a SEQPACKET socket keeps the semantics of datagrams.
+        let socket = UnixDatagram::from_std(net::UnixDatagram::from(raw)).map_err(NamesError::Send)?;
         let link = Self { socket };
         // A report may be on its way before the greeting is answered; the next look asks for it again.
         match link.ask(&NamesRequest::Hello { version: names::VERSION }, |_| {}).await? {
@@ -113,8 +109,10 @@ impl Link {
     pub(super) async fn ask(&self, request: &NamesRequest, heard: impl Fn(Report)) -> Result<NamesReply, NamesError> {
         let packet = names::encode_request(request).map_err(NamesError::Codec)?;
         let asking = async {
-            let send = |socket: &UnixDatagram| fd::send(socket, &packet, &[]);
-            self.socket.async_io(Interest::WRITABLE, send).await.map_err(NamesError::Send)?;
+            let sent = self.socket.send(&packet).await.map_err(NamesError::Send)?;
+            if sent != packet.len() {
+                return Err(NamesError::Send(io::ErrorKind::WriteZero.into()));
+            }
             loop {
                 match self.receive().await? {
                     NamesReply::Report(report) if *request != NamesRequest::Look => heard(report),
@@ -127,16 +125,14 @@ impl Link {
 
     /// The next message. Nothing is lost where the wait for it is given up.
     pub(super) async fn receive(&self) -> Result<NamesReply, NamesError> {
-        let mut buffer = [0u8; NAMES_FRAME_MAX];
-        let len = loop {
-            let mut ready = self.socket.readable().await.map_err(NamesError::Send)?;
-            match fd::recv_bare(self.socket.get_ref(), &mut buffer) {
-                Err(RecvError::Io(Errno::EAGAIN)) => ready.clear_ready(),
-                Err(error) => return Err(NamesError::Receive(error)),
-                Ok(0) => return Err(NamesError::Closed),
-                Ok(len) => break len,
-            }
-        };
-        names::decode_reply(buffer.get(..len).unwrap_or_default()).map_err(NamesError::Codec)
+        // One byte more than there may be, so that a longer message shows. Descriptors find no room and are closed.
+        let mut buffer = [0u8; NAMES_FRAME_MAX + 1];
+        match self.socket.recv(&mut buffer).await {
+            Ok(0) => Err(NamesError::Closed),
+            Ok(len) => names::decode_reply(buffer.get(..len).unwrap_or_default()).map_err(NamesError::Codec),
+            // Closed with something of ours unread.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Err(NamesError::Closed),
+            Err(error) => Err(NamesError::Receive(error)),
+        }
     }
 }
