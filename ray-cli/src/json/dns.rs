@@ -3,6 +3,8 @@
 use ray_ipc::control::{DnsKeeper, DnsQueryReply, DnsReply, HostDns, RecordKind};
 use serde_json::{Value, json};
 
+use crate::render::measure::iso;
+
 pub(crate) fn status(status: &DnsReply) -> Value {
     let reason = match &status.keeper {
         DnsKeeper::Connected => None,
@@ -13,8 +15,11 @@ pub(crate) fn status(status: &DnsReply) -> Value {
         .iter()
         .map(|upstream| json!({"address": upstream.address, "answers": upstream.answers}))
         .collect();
-    let events: Vec<Value> =
-        status.events.iter().map(|event| json!({"time": event.time, "text": event.text})).collect();
+    let events: Vec<Value> = status
+        .events
+        .iter()
+        .map(|event| json!({"happened_at": event.time, "happened": iso(event.time), "text": event.text}))
+        .collect();
     json!({
         "schema": "ray.dns.status/1", "ok": true, "mode": status.mode.name(), "search": status.search,
         "keeper": {"state": if reason.is_none() { "connected" } else { "missing" }, "reason": reason},
