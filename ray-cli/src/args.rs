@@ -24,11 +24,11 @@ Members   invite             Make an invite; invite list, invite revoke INVITE
           accept, deny, kick Let in who asks, or refuse; remove a member
           admin VERB         Coordinators: add MEMBER, remove MEMBER, list
           hostname NEWNAME   Change a host name
-Networks  network VERB       Who may enter: mode MODE; its record key: rekey
-          ephemeral TIME     Remove members that are silent for so long
+Networks  network, ephemeral Who may enter; record key; remove who is silent
           leave, nuke        Leave a network for good; end one for everybody
 Firewall  firewall VERB      Who reaches what here: show, add RULE, pending, log
           group VERB         Sets of members for rules: list, add, remove
+Names     dns, alias         Who finds mesh names here; add names of your own
 Other     config             Settings: config get KEY, set KEY VALUE, unset KEY
           version, whoami    Tell the releases here; tell what you may do here
           completions, help  A completion script; the help of a command
@@ -117,6 +117,8 @@ pub(crate) enum Verb {
     Ephemeral(cmd::ephemeral::Ephemeral),
     Leave(cmd::leave::Leave),
     Nuke(cmd::nuke::Nuke),
+    Dns(cmd::dns::Dns),
+    Alias(cmd::alias::Alias),
     Config(cmd::config::Config),
     Version(cmd::version::Version),
     Whoami(cmd::whoami::Whoami),

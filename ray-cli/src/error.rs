@@ -110,6 +110,10 @@ fn kind_of(reply: &Reply) -> &'static str {
         Reply::Whoami(_) => "whoami",
         Reply::Settings(_) => "config",
         Reply::Setting(_) => "config set",
+        Reply::Dns(_) => "dns status",
+        Reply::DnsQuery(_) => "dns query",
+        Reply::Aliases(_) => "alias list",
+        Reply::Alias(_) => "alias add",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,6 +19,7 @@ use crate::{
     control::{Access, Listener, OverflowIds},
     firewall::limits::RESUME_TIME,
     forward::{Forwarder, Tunnel},
+    host::NamesControl,
     ident::Hostname,
     mesh::{
         self, Guest, Mesh, MeshSettings,
@@ -25,6 +27,7 @@ use crate::{
     },
     publish::{self, Announcer, Places, Shelf},
     readiness,
+    resolver::Resolver,
     service::{Parts, Service},
     store::{STATE_DIR, Store},
 };
@@ -39,6 +42,7 @@ pub struct Options {
     pub state_dir: PathBuf,
     pub socket: PathBuf,
     pub helper_socket: PathBuf,
+    pub names_socket: PathBuf,
 }
 
 impl Default for Options {
@@ -48,6 +52,7 @@ impl Default for Options {
             state_dir: STATE_DIR.into(),
             socket: ray_ipc::control::SOCKET_PATH.into(),
             helper_socket: ray_ipc::helper::SOCKET_PATH.into(),
+            names_socket: ray_ipc::names::SOCKET_PATH.into(),
         }
     }
 }
@@ -115,6 +120,15 @@ pub async fn run(
     forwarder.live().firewall.resume(RESUME_TIME);
     let announcer = Announcer::new(mesh.endpoint(), &places(&config))?;
     let tunnel = Tunnel::start(&options.helper_socket, forwarder.clone(), mesh.clone())?;
+    let resolver = Arc::new(Resolver::new(forwarder.live()));
+    let (lookups, questions) = (mesh.clone(), resolver.clone());
+    // The engine's own lookups and those that it passes on go where the host's went before it asked us.
+    let on_report = move |upstreams: &[SocketAddr], all| {
+        lookups.replace_name_servers(upstreams);
+        questions.replace_upstreams(upstreams.to_vec());
+        questions.set_forwarding(all);
+    };
+    let names = NamesControl::start(&options.names_socket, tunnel.control().state(), Box::new(on_report));
     tracing::info!(id = %mesh.id(), release = env!("CARGO_PKG_VERSION"), "engine up");
 
     let (inject_into, inject_mesh) = (forwarder.clone(), mesh.clone());
@@ -123,7 +137,7 @@ pub async fn run(
         secret_key,
         hostname: system_hostname(),
         ipv6_only: config.ipv6_only,
-        config: (options.config.clone(), config.data_path),
+        config: (options.config.clone(), config.choices),
         warnings,
         confinement,
         mesh: mesh.clone(),
@@ -131,6 +145,8 @@ pub async fn run(
         announcer,
         shelf,
         tunnel: tunnel.control(),
+        names: names.clone(),
+        resolver,
         live: forwarder.live(),
         probes: forwarder.probes(),
         feed: forwarder.feed(),
@@ -147,6 +163,8 @@ pub async fn run(
         _ = interrupt.recv() => tracing::info!("interrupted"),
     }
     readiness::stopping();
+    // A host that asks a resolver which is gone would wait at each lookup.
+    names.close().await;
     // The device stays with the helper for its grace time, so that a restart keeps inner connections.
     tunnel.stop();
     mesh.close().await;

@@ -104,6 +104,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Parsed, String> {
             "--state-dir" => options.state_dir = path()?,
             "--socket" => options.socket = path()?,
             "--helper-socket" => options.helper_socket = path()?,
+            "--names-socket" => options.names_socket = path()?,
             "--version" => return Ok(Parsed::Print(format!("ray-engine {}\n", env!("CARGO_PKG_VERSION")))),
             "--help" | "-h" => return Ok(Parsed::Print(USAGE.to_owned())),
             other => return Err(format!("unknown argument {other:?}")),

@@ -1,13 +1,13 @@
 //! Every command that asks the engine something: enough arguments, the request that they make, and an answer to it.
 
 use ray_ipc::control::{
-    AcceptRequest, ConfigRequest, CreateRequest, EphemeralRequest, InviteRequest, JoinRequest, LeaveRequest,
-    LogRequest, MemberRequest, NetworkMode, NetworkRequest, PingRequest, RenameRequest, Reply, Request,
-    RevokeInviteRequest, SetModeRequest, SettingKey,
+    AcceptRequest, AliasRequest, ConfigRequest, CreateRequest, DnsRequest, EphemeralRequest, InviteRequest,
+    JoinRequest, LeaveRequest, LogRequest, MemberRequest, NetworkMode, NetworkRequest, PingRequest, RecordKind,
+    RenameRequest, Reply, Request, RevokeInviteRequest, SetModeRequest, SettingKey,
 };
 
 use super::{
-    access_samples, config_samples, firewall_commands,
+    access_samples, config_samples, firewall_commands, names_samples,
     samples::{self, CODE, MOMENT},
 };
 
@@ -29,8 +29,8 @@ impl Command {
 }
 
 /// Groups of subcommands, which do nothing themselves, and what needs no engine or asks several things.
-pub(crate) const OTHERS: [&[&str]; 6] =
-    [&["admin"], &["network"], &["firewall"], &["group"], &["completions"], &["doctor"]];
+pub(crate) const OTHERS: [&[&str]; 8] =
+    [&["admin"], &["network"], &["firewall"], &["group"], &["dns"], &["alias"], &["completions"], &["doctor"]];
 
 /// The words of all commands, these others included.
 pub(crate) fn verbs() -> Vec<&'static [&'static str]> {
@@ -114,6 +114,31 @@ pub(crate) fn all() -> Vec<Command> {
         ),
         command(&["leave"], &["home", "--successor", "nas", "--yes"], Request::Leave(leave), samples::left(2)),
         command(&["nuke"], &["home", "--yes"], Request::Nuke(network()), samples::nuked(2)),
+        command(
+            &["dns", "status"],
+            &[],
+            Request::Dns(DnsRequest::Status),
+            Reply::Dns(Box::new(names_samples::status())),
+        ),
+        command(
+            &["dns", "query"],
+            &["nas"],
+            Request::Dns(DnsRequest::Query { name: "nas".into(), kind: RecordKind::Any }),
+            names_samples::ambiguous(),
+        ),
+        command(&["alias", "list"], &[], Request::Alias(AliasRequest::List), names_samples::aliases()),
+        command(
+            &["alias", "add"],
+            &["db", "nas"],
+            Request::Alias(AliasRequest::Add { name: "db".into(), target: "nas".into() }),
+            names_samples::added(true),
+        ),
+        command(
+            &["alias", "remove"],
+            &["db"],
+            Request::Alias(AliasRequest::Remove { name: "db".into() }),
+            names_samples::removed(),
+        ),
         command(&["config"], &[], Request::Config(ConfigRequest::List), config_samples::list()),
         command(
             &["config", "get"],

@@ -1,5 +1,7 @@
 //! Settings: what is shown where nothing changes, and what is refused before the engine is asked.
 
+use ray_ipc::control::{ConfigRequest, Request, SettingKey};
+
 use super::{
     config_samples,
     fake_engine::FakeEngine,
@@ -11,6 +13,18 @@ use super::{
 fn setting_what_is_set_says_so() {
     let engine = FakeEngine::answering([config_samples::offload(false)]);
     check("config_set_again", &run(&engine, &["config", "set", "offload", "off"]), &engine);
+}
+
+#[test]
+fn how_names_are_kept_is_a_setting_like_others() {
+    let engine = FakeEngine::answering([config_samples::dns_full()]);
+    check("config_set_dns", &run(&engine, &["config", "set", "dns", "full"]), &engine);
+    let value = "full".to_owned();
+    assert_eq!(engine.requests(), [Request::Config(ConfigRequest::Set { key: SettingKey::Dns, value })]);
+    check_json(
+        "config_set_dns_json",
+        &run(&FakeEngine::answering([config_samples::dns_full()]), &["config", "set", "dns", "full", "--json"]),
+    );
 }
 
 #[test]

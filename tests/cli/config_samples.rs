@@ -1,7 +1,7 @@
 //! Answers about settings.
 
 use ray_ipc::control::{
-    Reply, SettingEffect, SettingKey, SettingOrigin, SettingReply, SettingStatus, SettingValue, SettingsReply,
+    DnsMode, Reply, SettingEffect, SettingKey, SettingOrigin, SettingReply, SettingStatus, SettingValue, SettingsReply,
 };
 
 /// One setting from each source, and one that hides what the file says.
@@ -11,6 +11,8 @@ pub(crate) fn list() -> Reply {
         setting_offload(),
         SettingStatus { value: SettingValue::Number(1280), origin: SettingOrigin::Set, ..mtu },
         queues(),
+        dns(),
+        search(),
     ])
 }
 
@@ -50,6 +52,33 @@ fn mtu() -> SettingStatus {
         origin: SettingOrigin::InFile,
         default: SettingValue::Number(1400),
         in_file: Some(SettingValue::Number(1300)),
+        set: None,
+    }
+}
+
+pub(crate) fn dns_full() -> Reply {
+    let effect = SettingEffect::InForce;
+    Reply::Setting(Box::new(SettingReply { setting: dns(), changed: true, effect }))
+}
+
+fn dns() -> SettingStatus {
+    SettingStatus {
+        key: SettingKey::Dns,
+        value: SettingValue::Dns(DnsMode::Full),
+        origin: SettingOrigin::Set,
+        default: SettingValue::Dns(DnsMode::Names),
+        in_file: Some(SettingValue::Dns(DnsMode::Off)),
+        set: Some(SettingValue::Dns(DnsMode::Full)),
+    }
+}
+
+fn search() -> SettingStatus {
+    SettingStatus {
+        key: SettingKey::Search,
+        value: SettingValue::Switch(false),
+        origin: SettingOrigin::Default,
+        default: SettingValue::Switch(false),
+        in_file: None,
         set: None,
     }
 }

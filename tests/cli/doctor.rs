@@ -4,14 +4,14 @@
 use std::{fs, path::Path, sync::mpsc};
 
 use ray_ipc::control::{
-    ConfinementStatus, ErrorCode, FirewallReply, FirewallRequest, HelperState, Message, Reply, Request, ServerHello,
-    StatusReply, TunStatus, VERSION,
+    ConfinementStatus, DnsRequest, ErrorCode, FirewallReply, FirewallRequest, HelperState, Message, Reply, Request,
+    ServerHello, StatusReply, TunStatus, VERSION,
 };
 use serde_json::Value;
 
 use super::{
     fake_engine::{FakeEngine, Step},
-    firewall_samples,
+    firewall_samples, names_samples,
     ray::{Ran, finish, run},
     samples,
 };
@@ -21,7 +21,8 @@ fn doctor_judges_what_the_engine_says() {
     let engine = engine(troubled());
     let ran = run(&engine, &["doctor", "--json"]);
     assert_eq!((ran.code, &ran.json()["ok"]), (1, &Value::Bool(false)));
-    assert_eq!(engine.requests(), [Request::Status, Request::Firewall(FirewallRequest::Show)]);
+    let asked = [Request::Status, Request::Dns(DnsRequest::Status), Request::Firewall(FirewallRequest::Show)];
+    assert_eq!(engine.requests(), asked);
     for (id, status, found) in [
         ("engine.socket", "ok", "answers"),
         ("engine.version", "ok", "0.1.0"),
@@ -33,6 +34,8 @@ fn doctor_judges_what_the_engine_says() {
         ("tun.mtu", "skipped", "ray987"),
         ("address.set", "failed", "100.75.1.2"),
         ("address.bind", "failed", "100.75.1.2"),
+        ("names.reached", "warning", "no socket at"),
+        ("names.conflicts", "ok", "no other program"),
         ("resolver.host", "skipped", "no network"),
         ("firewall.default", "warning", "is off"),
     ] {
@@ -54,7 +57,7 @@ fn doctor_shows_a_line_a_check_and_a_remedy_below() {
     let is_told = |line: &str| ["warn  ", "FAIL  ", "      -> "].iter().any(|start| line.starts_with(start));
     let (last, others) = quiet.trim_end().rsplit_once('\n').map(|(others, last)| (last, others)).unwrap();
     assert!(others.lines().all(is_told), "{quiet}");
-    assert!(last.contains(" of 34 ") && last.ends_with('.'), "{last}");
+    assert!(last.contains(" of 38 ") && last.ends_with('.'), "{last}");
 }
 
 #[test]
@@ -122,7 +125,12 @@ fn the_manual_describes_every_check_in_order() {
 fn engine(status: StatusReply) -> FakeEngine {
     let status = StatusReply { networks: vec![], ..status };
     let firewall = FirewallReply { on: false, ..firewall_samples::status(samples::MOMENT, None) };
-    FakeEngine::conversing(vec![vec![Reply::Status(Box::new(status))], vec![Reply::Firewall(Box::new(firewall))]])
+    let names = names_samples::missing();
+    FakeEngine::conversing(vec![
+        vec![Reply::Status(Box::new(status))],
+        vec![Reply::Dns(Box::new(names))],
+        vec![Reply::Firewall(Box::new(firewall))],
+    ])
 }
 
 /// A device that is nowhere, a helper that is gone, a kernel that confines nothing.

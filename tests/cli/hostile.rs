@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use ray_ipc::{
     control::{
-        LENGTH_PREFIX, LogEffect, Message, PathState, Reply, RuleStatus, SettingEffect, Standing, StatusReply,
-        SuggestionOrigin, SuggestionScope, SuggestionState, SuggestionStatus,
+        AliasStatus, DnsReply, LENGTH_PREFIX, LogEffect, Message, PathState, Reply, RuleStatus, SettingEffect,
+        Standing, StatusReply, SuggestionOrigin, SuggestionScope, SuggestionState, SuggestionStatus,
     },
     limits::CONTROL_FRAME_MAX,
 };
@@ -121,6 +121,9 @@ fn no_text_of_any_answer_is_printed_as_it_came() {
         if command.verb == ["firewall", "show"] {
             runs.push(vec!["firewall", "show", "--verbose"]);
         }
+        if command.verb == ["dns", "status"] {
+            runs.push(vec!["dns", "status", "--verbose"]);
+        }
         for words in runs {
             let engine = FakeEngine::answering(command.replies.iter().map(poisoned));
             let ran = run(&engine, &words);
@@ -219,6 +222,16 @@ fn poisoned(reply: &Reply) -> Reply {
                 all(vec![reason]);
             }
         }
+        Reply::Dns(status) => poison_dns(status, &all),
+        Reply::DnsQuery(found) => {
+            all(vec![&mut found.name, found.target.as_mut().unwrap(), found.network.as_mut().unwrap()]);
+            all(found.others.iter_mut().chain(found.records.iter_mut().map(|record| &mut record.data)).collect());
+        }
+        Reply::Aliases(aliases) => aliases.aliases.iter_mut().for_each(|alias| all(alias_texts(alias))),
+        Reply::Alias(change) => {
+            all(alias_texts(&mut change.alias));
+            all(change.hides.as_mut().into_iter().collect());
+        }
         Reply::Down { .. } | Reply::DroppedDone => {}
         Reply::Error(_) => panic!("no command is answered with an error here"),
     }
@@ -246,6 +259,19 @@ fn suggestion_texts(suggestion: &mut SuggestionStatus) -> Vec<&mut String> {
 
 fn origin_texts(origin: &mut SuggestionOrigin) -> Vec<&mut String> {
     vec![&mut origin.id, &mut origin.network, &mut origin.author]
+}
+
+fn alias_texts(alias: &mut AliasStatus) -> Vec<&mut String> {
+    vec![&mut alias.name, &mut alias.target, &mut alias.endpoint_id]
+}
+
+fn poison_dns(status: &mut DnsReply, all: &dyn Fn(Vec<&mut String>)) {
+    status.trouble = Some("xx".into());
+    let host = status.host.as_mut().unwrap();
+    all(vec![&mut host.backend, &mut host.why, status.trouble.as_mut().unwrap()]);
+    all(host.set.iter_mut().chain(&mut host.search).collect());
+    host.conflicts.iter_mut().for_each(|conflict| all(vec![&mut conflict.what, &mut conflict.remedy]));
+    status.events.iter_mut().for_each(|event| all(vec![&mut event.text]));
 }
 
 fn poison_status(status: &mut StatusReply, all: &dyn Fn(Vec<&mut String>)) {

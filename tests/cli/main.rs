@@ -17,6 +17,8 @@ mod hostile;
 mod invites;
 mod manual;
 mod members;
+mod names;
+mod names_samples;
 mod networks;
 mod ray;
 mod refusals;

@@ -125,6 +125,9 @@ fn quiet_verbs_print_what_was_asked_for_and_nothing_else() {
         "firewall pending",
         "firewall log",
         "group list",
+        "dns status",
+        "dns query",
+        "alias list",
     ];
     for command in commands::all() {
         let said = quiet(&command.words(), command.replies.clone());

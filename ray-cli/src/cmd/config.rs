@@ -22,11 +22,13 @@ Examples:
   ray config get offload --json";
 const SET_EXAMPLES: &str = "\
 offload: on or off; mtu: 1280 to 1400; queues: 1 to 8. The tunnel is set up anew
-at once, and connections inside it go on. What the helper refuses is not kept.
+at once, and connections inside it go on.
+dns: off, names or full; search: on or off, for hosts by their bare name. What
+the helper or ray-names refuses is not kept.
 
 Examples:
   sudo ray config set offload off
-  sudo ray config set mtu 1280";
+  sudo ray config set dns off";
 const UNSET_EXAMPLES: &str = "\
 What the file says counts again, or the default.
 
@@ -74,6 +76,8 @@ enum Key {
     Offload,
     Mtu,
     Queues,
+    Dns,
+    Search,
 }
 
 impl Config {
@@ -137,6 +141,8 @@ impl From<Key> for SettingKey {
             Key::Offload => Self::Offload,
             Key::Mtu => Self::Mtu,
             Key::Queues => Self::Queues,
+            Key::Dns => Self::Dns,
+            Key::Search => Self::Search,
         }
     }
 }

@@ -2,12 +2,14 @@
 
 pub(crate) mod accept;
 pub(crate) mod admin;
+pub(crate) mod alias;
 mod code;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod confirm;
 pub(crate) mod create;
 pub(crate) mod deny;
+pub(crate) mod dns;
 pub(crate) mod doctor;
 pub(crate) mod down;
 mod duration;
@@ -111,6 +113,8 @@ pub(crate) fn run(verb: Verb, context: &Context) -> Result<u8, Stop> {
         Verb::Ephemeral(ephemeral) => ephemeral.run(context)?,
         Verb::Leave(leave) => leave.run(context)?,
         Verb::Nuke(nuke) => nuke.run(context)?,
+        Verb::Dns(dns) => dns.run(context)?,
+        Verb::Alias(alias) => alias.run(context)?,
         Verb::Config(config) => config.run(context)?,
         Verb::Version(version) => version.run(context)?,
         Verb::Whoami(whoami) => whoami.run(context)?,

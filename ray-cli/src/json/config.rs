@@ -34,5 +34,6 @@ fn value(value: SettingValue) -> Value {
     match value {
         SettingValue::Switch(on) => on.into(),
         SettingValue::Number(number) => number.into(),
+        SettingValue::Dns(mode) => mode.name().into(),
     }
 }

@@ -1,6 +1,8 @@
 //! Answers as JSON values with a versioned schema, one file a noun. Within a version keys are only ever added.
 
+pub(crate) mod alias;
 pub(crate) mod config;
+pub(crate) mod dns;
 pub(crate) mod doctor;
 pub(crate) mod firewall;
 pub(crate) mod group;

@@ -1,7 +1,9 @@
 //! Answers as text: pure functions, one file a noun. Everything from elsewhere goes through `escape`.
 
+pub(crate) mod alias;
 pub(crate) mod config;
 pub(crate) mod device;
+pub(crate) mod dns;
 pub(crate) mod doctor;
 pub(crate) mod engine;
 pub(crate) mod firewall;

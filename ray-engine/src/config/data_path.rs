@@ -1,4 +1,7 @@
-//! How the device is made: what root's file says of it and what was set while the engine runs, their bounds, and which counts.
+//! Settings that can be changed while the engine runs: what root's file says of them and what was set, their bounds, and which
+//! counts.
+
+use ray_ipc::control::{DnsMode, SettingKey, SettingValue};
 
 use crate::packet::ipv6;
 
@@ -9,45 +12,14 @@ const MTU_MAX: u16 = 1400;
 /// A device has one at least.
 const QUEUES_MIN: usize = 1;
 
-/// What can be chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    Offload,
-    Mtu,
-    Queues,
-}
-
-impl Key {
-    pub const ALL: [Self; 3] = [Self::Offload, Self::Mtu, Self::Queues];
-
-    /// As in every file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Offload => "offload",
-            Self::Mtu => "mtu",
-            Self::Queues => "queues",
-        }
-    }
-
-    /// The key of this name.
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|key| key.name() == name)
-    }
-}
-
-/// What is chosen, whatever the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Value {
-    Switch(bool),
-    Number(u16),
-}
-
 /// Everything that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DataPath {
+pub struct Effective {
     pub offload: bool,
     pub mtu: u16,
     pub queues: u8,
+    pub dns: DnsMode,
+    pub search: bool,
 }
 
 /// One source's word on it; absent where it says nothing.
@@ -56,10 +28,12 @@ pub struct Choices {
     pub offload: Option<bool>,
     pub mtu: Option<u16>,
     pub queues: Option<u8>,
+    pub dns: Option<DnsMode>,
+    pub search: Option<bool>,
 }
 
-impl DataPath {
-    const DEFAULT: Self = Self { offload: true, mtu: MTU_MAX, queues: 1 };
+impl Effective {
+    const DEFAULT: Self = Self { offload: true, mtu: MTU_MAX, queues: 1, dns: DnsMode::Names, search: false };
 
     /// What counts where these were chosen.
     pub fn of(choices: Choices) -> Self {
@@ -67,26 +41,32 @@ impl DataPath {
             offload: choices.offload.unwrap_or(Self::DEFAULT.offload),
             mtu: choices.mtu.unwrap_or(Self::DEFAULT.mtu),
             queues: choices.queues.unwrap_or(Self::DEFAULT.queues),
+            dns: choices.dns.unwrap_or(Self::DEFAULT.dns),
+            search: choices.search.unwrap_or(Self::DEFAULT.search),
         }
     }
 
-    pub fn get(self, key: Key) -> Value {
+    pub fn get(self, key: SettingKey) -> SettingValue {
         match key {
-            Key::Offload => Value::Switch(self.offload),
-            Key::Mtu => Value::Number(self.mtu),
-            Key::Queues => Value::Number(self.queues.into()),
+            SettingKey::Offload => SettingValue::Switch(self.offload),
+            SettingKey::Mtu => SettingValue::Number(self.mtu.into()),
+            SettingKey::Queues => SettingValue::Number(self.queues.into()),
+            SettingKey::Dns => SettingValue::Dns(self.dns),
+            SettingKey::Search => SettingValue::Switch(self.search),
         }
     }
 }
 
 impl Choices {
     /// The choice that these words make; an error is what is wrong with them.
-    pub fn parse(key: Key, text: &str) -> Result<Self, String> {
+    pub fn parse(key: SettingKey, text: &str) -> Result<Self, String> {
         let none = Self::default();
         let chosen = match key {
-            Key::Offload => switch(text).map(|on| Self { offload: Some(on), ..none }),
-            Key::Mtu => text.parse().ok().map(|mtu| Self { mtu: Some(mtu), ..none }),
-            Key::Queues => text.parse().ok().map(|queues| Self { queues: Some(queues), ..none }),
+            SettingKey::Offload => switch(text).map(|on| Self { offload: Some(on), ..none }),
+            SettingKey::Mtu => text.parse().ok().map(|mtu| Self { mtu: Some(mtu), ..none }),
+            SettingKey::Queues => text.parse().ok().map(|queues| Self { queues: Some(queues), ..none }),
+            SettingKey::Dns => DnsMode::of_name(text).map(|mode| Self { dns: Some(mode), ..none }),
+            SettingKey::Search => switch(text).map(|on| Self { search: Some(on), ..none }),
         };
         let chosen = chosen.ok_or_else(|| format!("{text:?} is not {}", allowed(key)))?;
         chosen.check().map_err(|(_, why)| why)?;
@@ -94,10 +74,10 @@ impl Choices {
     }
 
     /// Names the first choice that is out of its bounds, and says what is wrong with it.
-    pub fn check(self) -> Result<(), (Key, String)> {
+    pub fn check(self) -> Result<(), (SettingKey, String)> {
         let within = [
-            (Key::Mtu, self.mtu.map(usize::from), usize::from(MTU_MIN)..=usize::from(MTU_MAX)),
-            (Key::Queues, self.queues.map(usize::from), QUEUES_MIN..=ray_ipc::limits::QUEUES_MAX),
+            (SettingKey::Mtu, self.mtu.map(usize::from), usize::from(MTU_MIN)..=usize::from(MTU_MAX)),
+            (SettingKey::Queues, self.queues.map(usize::from), QUEUES_MIN..=ray_ipc::limits::QUEUES_MAX),
         ];
         let wrong = |number: usize, key| Err((key, format!("{number} is not {}", allowed(key))));
         within.into_iter().try_for_each(|(key, chosen, bounds)| match chosen {
@@ -112,33 +92,40 @@ impl Choices {
             offload: self.offload.or(others.offload),
             mtu: self.mtu.or(others.mtu),
             queues: self.queues.or(others.queues),
+            dns: self.dns.or(others.dns),
+            search: self.search.or(others.search),
         }
     }
 
-    pub fn without(mut self, key: Key) -> Self {
+    pub fn without(mut self, key: SettingKey) -> Self {
         match key {
-            Key::Offload => self.offload = None,
-            Key::Mtu => self.mtu = None,
-            Key::Queues => self.queues = None,
+            SettingKey::Offload => self.offload = None,
+            SettingKey::Mtu => self.mtu = None,
+            SettingKey::Queues => self.queues = None,
+            SettingKey::Dns => self.dns = None,
+            SettingKey::Search => self.search = None,
         }
         self
     }
 
-    pub fn get(self, key: Key) -> Option<Value> {
+    pub fn get(self, key: SettingKey) -> Option<SettingValue> {
         match key {
-            Key::Offload => self.offload.map(Value::Switch),
-            Key::Mtu => self.mtu.map(Value::Number),
-            Key::Queues => self.queues.map(|queues| Value::Number(queues.into())),
+            SettingKey::Offload => self.offload.map(SettingValue::Switch),
+            SettingKey::Mtu => self.mtu.map(|mtu| SettingValue::Number(mtu.into())),
+            SettingKey::Queues => self.queues.map(|queues| SettingValue::Number(queues.into())),
+            SettingKey::Dns => self.dns.map(SettingValue::Dns),
+            SettingKey::Search => self.search.map(SettingValue::Switch),
         }
     }
 }
 
 /// What a key may be, in words.
-fn allowed(key: Key) -> String {
+pub(super) fn allowed(key: SettingKey) -> String {
     match key {
-        Key::Offload => "on or off".to_owned(),
-        Key::Mtu => format!("in {MTU_MIN}..={MTU_MAX}"),
-        Key::Queues => format!("in {QUEUES_MIN}..={}", ray_ipc::limits::QUEUES_MAX),
+        SettingKey::Offload | SettingKey::Search => "on or off".to_owned(),
+        SettingKey::Dns => "off, names or full".to_owned(),
+        SettingKey::Mtu => format!("in {MTU_MIN}..={MTU_MAX}"),
+        SettingKey::Queues => format!("in {QUEUES_MIN}..={}", ray_ipc::limits::QUEUES_MAX),
     }
 }
 
@@ -158,13 +145,17 @@ mod tests {
     #[test]
     fn takes_what_lies_within_the_bounds() {
         for (key, text, value) in [
-            (Key::Offload, "on", Value::Switch(true)),
-            (Key::Offload, "off", Value::Switch(false)),
-            (Key::Offload, "false", Value::Switch(false)),
-            (Key::Mtu, "1280", Value::Number(1280)),
-            (Key::Mtu, "1400", Value::Number(1400)),
-            (Key::Queues, "1", Value::Number(1)),
-            (Key::Queues, "8", Value::Number(8)),
+            (SettingKey::Offload, "on", SettingValue::Switch(true)),
+            (SettingKey::Offload, "off", SettingValue::Switch(false)),
+            (SettingKey::Offload, "false", SettingValue::Switch(false)),
+            (SettingKey::Mtu, "1280", SettingValue::Number(1280)),
+            (SettingKey::Mtu, "1400", SettingValue::Number(1400)),
+            (SettingKey::Queues, "1", SettingValue::Number(1)),
+            (SettingKey::Queues, "8", SettingValue::Number(8)),
+            (SettingKey::Dns, "off", SettingValue::Dns(DnsMode::Off)),
+            (SettingKey::Dns, "names", SettingValue::Dns(DnsMode::Names)),
+            (SettingKey::Dns, "full", SettingValue::Dns(DnsMode::Full)),
+            (SettingKey::Search, "on", SettingValue::Switch(true)),
         ] {
             let chosen = Choices::parse(key, text).unwrap();
             assert_eq!(chosen.get(key), Some(value), "{text}");
@@ -175,40 +166,36 @@ mod tests {
     #[test]
     fn refuses_what_no_file_may_say_either() {
         for (key, text) in [
-            (Key::Offload, "On"),
-            (Key::Offload, "1"),
-            (Key::Offload, ""),
-            (Key::Mtu, "1279"),
-            (Key::Mtu, "1401"),
-            (Key::Mtu, "65536"),
-            (Key::Mtu, "-1"),
-            (Key::Mtu, "on"),
-            (Key::Mtu, " 1300"),
-            (Key::Queues, "0"),
-            (Key::Queues, "9"),
-            (Key::Queues, "256"),
+            (SettingKey::Offload, "On"),
+            (SettingKey::Offload, "1"),
+            (SettingKey::Offload, ""),
+            (SettingKey::Mtu, "1279"),
+            (SettingKey::Mtu, "1401"),
+            (SettingKey::Mtu, "65536"),
+            (SettingKey::Mtu, "-1"),
+            (SettingKey::Mtu, "on"),
+            (SettingKey::Mtu, " 1300"),
+            (SettingKey::Queues, "0"),
+            (SettingKey::Queues, "9"),
+            (SettingKey::Queues, "256"),
+            (SettingKey::Dns, "on"),
+            (SettingKey::Dns, "Names"),
+            (SettingKey::Dns, ""),
+            (SettingKey::Search, "home"),
         ] {
             assert!(Choices::parse(key, text).is_err(), "{} {text:?}", key.name());
         }
-        assert_eq!(Choices::parse(Key::Mtu, "9000").unwrap_err(), "9000 is not in 1280..=1400");
-        assert_eq!(Choices::parse(Key::Offload, "no").unwrap_err(), "\"no\" is not on or off");
+        assert_eq!(Choices::parse(SettingKey::Mtu, "9000").unwrap_err(), "9000 is not in 1280..=1400");
+        assert_eq!(Choices::parse(SettingKey::Offload, "no").unwrap_err(), "\"no\" is not on or off");
     }
 
     #[test]
     fn what_was_set_counts_before_the_file_and_the_file_before_the_default() {
-        let file = Choices { mtu: Some(1300), queues: Some(2), offload: None };
+        let file = Choices { mtu: Some(1300), queues: Some(2), dns: Some(DnsMode::Off), ..Choices::default() };
         let set = Choices { mtu: Some(1350), ..Choices::default() };
-        let counts = DataPath::of(set.over(file));
-        assert_eq!(counts, DataPath { offload: true, mtu: 1350, queues: 2 });
-        assert_eq!(DataPath::of(set.without(Key::Mtu).over(file)).mtu, 1300);
-        assert_eq!(counts.get(Key::Queues), Value::Number(2));
-    }
-
-    #[test]
-    fn every_key_is_found_by_its_name() {
-        for key in Key::ALL {
-            assert_eq!(Key::of_name(key.name()), Some(key));
-        }
-        assert_eq!(Key::of_name("bind_port"), None);
+        let counts = Effective::of(set.over(file));
+        assert_eq!(counts, Effective { offload: true, mtu: 1350, queues: 2, dns: DnsMode::Off, search: false });
+        assert_eq!(Effective::of(set.without(SettingKey::Mtu).over(file)).mtu, 1300);
+        assert_eq!(counts.get(SettingKey::Queues), SettingValue::Number(2));
     }
 }

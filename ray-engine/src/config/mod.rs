@@ -2,7 +2,7 @@
 
 mod access;
 mod accounts;
-mod data_path;
+mod choices;
 
 use std::{
     fmt, fs, io,
@@ -10,13 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use ray_ipc::control::{DnsMode, SettingKey};
 use serde::Deserialize;
 
 use self::access::Written;
 pub use self::{
     access::{AccessLists, ENTRIES_MAX, Entry, Who},
     accounts::Accounts,
-    data_path::{Choices, DataPath, Key, Value},
+    choices::{Choices, Effective},
 };
 use crate::ident::is_mesh_address;
 
@@ -42,8 +43,8 @@ pub struct Config {
     pub bind_port: u16,
     /// Who may do what besides root.
     pub access: AccessLists,
-    /// What root says of the device.
-    pub data_path: Choices,
+    /// What root says of the settings that can be changed while the engine runs.
+    pub choices: Choices,
     pub ipv6_only: bool,
 }
 
@@ -152,8 +153,14 @@ fn read_file(path: &Path, accounts: &Accounts) -> Result<Config, ConfigError> {
 /// Parses and validates the text of a settings file.
 pub fn parse(text: &str, accounts: &Accounts) -> Result<Config, ConfigError> {
     let file: File = toml::from_str(text).map_err(ConfigError::Syntax)?;
-    let data_path = Choices { offload: file.offload, mtu: file.mtu, queues: file.queues };
-    data_path.check().map_err(|(key, why)| value(key.name(), why))?;
+    let choices = Choices {
+        offload: file.offload,
+        mtu: file.mtu,
+        queues: file.queues,
+        dns: file.dns.map(|word| dns(&word)).transpose()?,
+        search: file.search,
+    };
+    choices.check().map_err(|(key, why)| value(key.name(), why))?;
     if let Some(overlay) = file.external_addrs.iter().find(|addr| is_mesh_address(addr.ip())) {
         tracing::warn!("external_addrs names {overlay}, which lies inside the mesh: no peer will be able to use it");
     }
@@ -175,7 +182,7 @@ pub fn parse(text: &str, accounts: &Accounts) -> Result<Config, ConfigError> {
             users: entries("users", file.users, accounts)?,
             readers: entries("readers", file.readers, accounts)?,
         },
-        data_path,
+        choices,
         ipv6_only: file.ipv6_only,
     })
 }
@@ -196,6 +203,8 @@ struct File {
     mtu: Option<u16>,
     queues: Option<u8>,
     offload: Option<bool>,
+    dns: Option<String>,
+    search: Option<bool>,
     ipv6_only: bool,
 }
 
@@ -215,9 +224,16 @@ impl Default for File {
             mtu: None,
             queues: None,
             offload: None,
+            dns: None,
+            search: None,
             ipv6_only: false,
         }
     }
+}
+
+fn dns(word: &str) -> Result<DnsMode, ConfigError> {
+    DnsMode::of_name(word)
+        .ok_or_else(|| value(SettingKey::Dns.name(), format!("{word:?} is not {}", choices::allowed(SettingKey::Dns))))
 }
 
 fn servers(key: &'static str, list: Option<Vec<String>>) -> Result<Servers, ConfigError> {
@@ -269,7 +285,9 @@ mod tests {
     fn an_empty_file_means_the_defaults() {
         let config = parse("").unwrap();
         assert_eq!(config.relays, Servers::Public);
-        assert_eq!(DataPath::of(config.data_path), DataPath { offload: true, mtu: 1400, queues: 1 });
+        let effective = Effective::of(config.choices);
+        assert_eq!((effective.offload, effective.mtu, effective.queues), (true, 1400, 1));
+        assert_eq!((effective.dns, effective.search), (DnsMode::Names, false));
         let everybody = [Entry { text: "*".to_owned(), who: Who::Everybody }];
         assert_eq!(config.access.readers, everybody);
         assert!(config.access.users.is_empty() && config.access.admins.is_empty());
@@ -288,6 +306,9 @@ mod tests {
             "mtu = 9000",
             "queues = 0",
             "queues = 9",
+            "dns = \"on\"",
+            "dns = true",
+            "search = \"home\"",
             "relays = [\"ftp://a\"]",
             "operators = [\"alice\"]",
             "admins = \"alice\"",

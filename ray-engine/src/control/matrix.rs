@@ -4,10 +4,10 @@
 //! compile until it has its row.
 
 use ray_ipc::control::{
-    AcceptRequest, ConfigRequest, CreateRequest, EphemeralRequest, ErrorCode, FirewallRequest, FlowDirection,
-    FlowProtocol, GroupRequest, InviteRequest, JoinRequest, LeaveRequest, Level, LogRequest, MemberRequest,
-    NetworkMode, NetworkRequest, PingRequest, RenameRequest, Request, RevokeInviteRequest, SetModeRequest, SettingKey,
-    SuggestionRequest, SuggestionScope,
+    AcceptRequest, AliasRequest, ConfigRequest, CreateRequest, DnsRequest, EphemeralRequest, ErrorCode,
+    FirewallRequest, FlowDirection, FlowProtocol, GroupRequest, InviteRequest, JoinRequest, LeaveRequest, Level,
+    LogRequest, MemberRequest, NetworkMode, NetworkRequest, PingRequest, RecordKind, RenameRequest, Request,
+    RevokeInviteRequest, SetModeRequest, SettingKey, SuggestionRequest, SuggestionScope,
 };
 
 use super::{Access, Caller, OverflowIds, check, check::whoami, need};
@@ -61,6 +61,10 @@ matrix! {
     Request::Group(GroupRequest::List { .. }) => Read, Request::Group(GroupRequest::List { network: None });
     Request::Config(ConfigRequest::List) => Read, Request::Config(ConfigRequest::List);
     Request::Config(ConfigRequest::Get { .. }) => Read, Request::Config(ConfigRequest::Get { key: SettingKey::Mtu });
+    Request::Dns(DnsRequest::Status) => Read, Request::Dns(DnsRequest::Status);
+    Request::Dns(DnsRequest::Query { .. }) => Read,
+        Request::Dns(DnsRequest::Query { name: text(), kind: RecordKind::Any });
+    Request::Alias(AliasRequest::List) => Read, Request::Alias(AliasRequest::List);
     Request::Up => Use, Request::Up;
     Request::Down => Use, Request::Down;
     Request::Firewall(FirewallRequest::Log { .. }) => Use, Request::Firewall(FirewallRequest::Log { limit: 0 });
@@ -112,6 +116,9 @@ matrix! {
         Request::Group(GroupRequest::Remove { network: None, group: text(), member: text() });
     Request::Config(ConfigRequest::Set { .. }) => Admin,
         Request::Config(ConfigRequest::Set { key: SettingKey::Mtu, value: text() });
+    Request::Alias(AliasRequest::Add { .. }) => Admin,
+        Request::Alias(AliasRequest::Add { name: text(), target: text() });
+    Request::Alias(AliasRequest::Remove { .. }) => Admin, Request::Alias(AliasRequest::Remove { name: text() });
     Request::Config(ConfigRequest::Unset { .. }) => Admin,
         Request::Config(ConfigRequest::Unset { key: SettingKey::Mtu });
 }

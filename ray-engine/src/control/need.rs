@@ -5,7 +5,9 @@
 //! the data plane up or down, and following the flows that are dropped, which tells whom the host's users talk to. Everything
 //! else changes what is kept, here or for others, and is for admins. The table for users is in `docs/cli.md`.
 
-use ray_ipc::control::{ConfigRequest, EphemeralRequest, FirewallRequest, GroupRequest, Level, Request};
+use ray_ipc::control::{
+    AliasRequest, ConfigRequest, DnsRequest, EphemeralRequest, FirewallRequest, GroupRequest, Level, Request,
+};
 
 /// What a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,11 @@ pub fn need(request: &Request) -> Need {
         Request::SetMode(_) => (Level::Admin, "ray network mode"),
         Request::Rekey(_) => (Level::Admin, "ray network rekey"),
         Request::Ephemeral(EphemeralRequest { seconds: Some(_), .. }) => (Level::Admin, "ray ephemeral"),
+        Request::Dns(DnsRequest::Status) => (Level::Read, "ray dns status"),
+        Request::Dns(DnsRequest::Query { .. }) => (Level::Read, "ray dns query"),
+        Request::Alias(AliasRequest::List) => (Level::Read, "ray alias list"),
+        Request::Alias(AliasRequest::Add { .. }) => (Level::Admin, "ray alias add"),
+        Request::Alias(AliasRequest::Remove { .. }) => (Level::Admin, "ray alias remove"),
         Request::Firewall(request) => return firewall(request),
         Request::Group(request) => return group(request),
         Request::Config(request) => return config(request),

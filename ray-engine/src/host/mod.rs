@@ -1,7 +1,8 @@
-//! What the engine asks of the host through the helper. Layer 4; its world is the helper's socket.
+//! What the engine asks of the host, through the helper and through `ray-names`. Layer 4; its world is their sockets.
 
 mod around;
 mod client;
+mod names;
 mod tunnel;
 
 use std::{fmt, io, net::IpAddr};
@@ -11,6 +12,7 @@ use ray_ipc::{codec::CodecError, fd::RecvError, helper::Refusal};
 pub use self::{
     around::replace_routes_around,
     client::{Client, OpenedTun},
+    names::{NamesControl, NamesState, NamesWanted, OnReport},
     tunnel::{Shape, Tun, TunnelControl, TunnelState, TunnelWanted},
 };
 

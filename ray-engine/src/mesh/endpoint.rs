@@ -29,6 +29,7 @@ use super::{
     doorkeeper::{Doorkeeper, Source},
     gate::Gate,
     join::Reception,
+    lookup::NameServers,
 };
 use crate::ident::{PeerId, RoomId, is_mesh_address};
 
@@ -94,6 +95,7 @@ pub struct Mesh {
     events: mpsc::Sender<MeshEvent>,
     on_link: OnLink,
     guest: Guest,
+    name_servers: NameServers,
 }
 
 impl std::fmt::Debug for Mesh {
@@ -122,7 +124,9 @@ impl Mesh {
         for addr in settings.external_addrs {
             builder = builder.external_addr(addr);
         }
+        let name_servers = NameServers::default();
         let endpoint = bind_port(builder, settings.bind_port)?
+            .dns_resolver(name_servers.resolver())
             .secret_key(SecretKey::from_bytes(&settings.secret_key))
             .alpns(vec![alpn::LINK.to_vec(), alpn::JOIN.to_vec(), settings.guest.alpn.to_vec()])
             .transport_config(transport_config())
@@ -144,6 +148,7 @@ impl Mesh {
             events,
             on_link,
             guest: settings.guest,
+            name_servers,
         };
         tokio::spawn(accept_all(mesh.clone()));
         Ok(mesh)
@@ -160,6 +165,15 @@ impl Mesh {
     /// What records are published with, and other nodes reached.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Looks names up at exactly these servers from now on.
+    pub fn replace_name_servers(&self, servers: &[SocketAddr]) {
+        if self.name_servers.replace(servers)
+            && let Ok(resolver) = self.endpoint.dns_resolver()
+        {
+            resolver.reset();
+        }
     }
 
     /// Whether there is any address at which others could reach this node.

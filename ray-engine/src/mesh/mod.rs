@@ -20,6 +20,7 @@ pub mod handin;
 pub mod join;
 mod link;
 mod links;
+mod lookup;
 mod stream;
 pub mod wire;
 

@@ -53,7 +53,9 @@ impl Core {
             handles,
             shared: self.shared(),
         });
-        self.tunnel.want(TunnelWanted { up: self.wanted_up, shape: self.config.shape(), v4: own_v4, v6: own_v6 });
+        self.names.control.want(self.names_wanted());
+        let up = self.wanted_up || self.names.holds_tunnel();
+        self.tunnel.want(TunnelWanted { up, shape: self.config.shape(), v4: own_v4, v6: own_v6 });
 
         let members: BTreeSet<PeerId> = self
             .live_networks()
@@ -128,13 +130,14 @@ impl Core {
     }
 
     fn zone(&self) -> Zone {
-        Zone::new(self.live_networks().flat_map(|network| {
+        let hosts = self.live_networks().flat_map(|network| {
             network.ledger.roster().members().map(|member| Host {
                 host: member.hostname.clone(),
                 network: network.name().clone(),
                 v4: self.v4_of(member),
                 v6: member.v6,
             })
-        }))
+        });
+        Zone::new(hosts).with_aliases(self.zone_aliases())
     }
 }

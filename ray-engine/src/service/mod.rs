@@ -26,6 +26,7 @@ mod knock;
 mod leave;
 mod log;
 mod mode;
+mod names;
 mod network;
 mod nuke;
 mod outside;
@@ -61,6 +62,7 @@ use self::{
     firewall::{Firewall, Naming},
     former::{HEARINGS, HandedIn},
     join::{Joined, Petitions, Waiting, Waits},
+    names::{Aliases, Names},
     network::{Network, Standing},
     publication::{Found, PublicationState},
     sync::AnnouncedNetworks,
@@ -68,13 +70,14 @@ use self::{
 use crate::{
     config::Choices,
     feed::DropFeed,
-    host::TunnelControl,
+    host::{NamesControl, TunnelControl},
     ident::{Hostname, PeerId, RoomId, UnixTime},
     ledger::SigningKey,
     mesh::{Mesh, MeshEvent},
     plane::{DropReason, Live},
     probe::Probes,
     publish::{Announcer, Receipt, Shelf},
+    resolver::Resolver,
     store::{Store, StoreError},
     sync::{Event, Millis},
 };
@@ -102,7 +105,7 @@ pub struct Parts {
     /// Name to use where the user gives none.
     pub hostname: Hostname,
     pub ipv6_only: bool,
-    /// Root's settings file, and what it says of the device.
+    /// Root's settings file, and what it says of what can be changed.
     pub config: (PathBuf, Choices),
     /// What root should know about the settings, in words.
     pub warnings: Vec<String>,
@@ -114,6 +117,9 @@ pub struct Parts {
     /// Where blobs are handed out.
     pub shelf: Shelf,
     pub tunnel: TunnelControl,
+    pub names: NamesControl,
+    /// Where questions about other names go.
+    pub resolver: Arc<Resolver>,
     pub live: Arc<Live>,
     pub probes: Arc<Probes>,
     /// Where dropped flows are told.
@@ -214,6 +220,7 @@ struct Core {
     announcer: Announcer,
     shelf: Shelf,
     tunnel: TunnelControl,
+    names: Names,
     live: Arc<Live>,
     probes: Arc<Probes>,
     feed: Arc<DropFeed>,
@@ -252,6 +259,7 @@ impl Core {
         let wanted_up = parts.store.settings()?.up;
         let config = Config::load(&parts.store, parts.config);
         let firewall = Firewall::new(parts.store.firewall()?);
+        let names = Names::new(parts.names, parts.resolver, Aliases::load(&parts.store));
         let mut core = Self {
             key: SigningKey::from_bytes(&parts.secret_key),
             me: parts.mesh.id(),
@@ -266,6 +274,7 @@ impl Core {
             announcer: parts.announcer,
             shelf: parts.shelf,
             tunnel: parts.tunnel,
+            names,
             live: parts.live,
             probes: parts.probes,
             feed: parts.feed,
@@ -310,6 +319,7 @@ impl Core {
                         self.hear(event);
                     }
                 }
+                Ok(()) = self.names.state.changed() => self.names_changed(),
                 () = due(wake) => self.tick(),
             }
             self.settle();
@@ -337,7 +347,8 @@ impl Core {
         let sync = self.networks.iter().filter_map(|network| network.sync.wake_at()).min();
         let sync = sync.map(|at| self.started + Duration::from_millis(at));
         let own = [self.keys_at(), self.duties_at(), self.publication_at(), self.repair_at(), self.firewall_at()];
-        own.into_iter().chain([sync, self.doubts_at()]).flatten().min()
+        let own = own.into_iter().chain([self.names_at()]);
+        own.chain([sync, self.doubts_at()]).flatten().min()
     }
 
     fn tick(&mut self) {
@@ -352,6 +363,7 @@ impl Core {
 
     /// Lets count what has changed, and does what that, or the time, calls for.
     fn settle(&mut self) {
+        self.end_leaving();
         if self.dirty {
             self.apply();
         }
@@ -394,6 +406,8 @@ impl Core {
             Request::Log(request) => return self.log(request, answer).await,
             Request::Firewall(request) => return self.firewall(request, answer).await,
             Request::Config(request) => return self.config(request, answer).await,
+            Request::Dns(request) => return self.dns(request, answer).await,
+            Request::Alias(request) => self.alias(request),
             Request::Create(request) => self.create(request).map(Reply::Created),
             Request::Leave(request) => self.leave(&request).map(Reply::Left),
             Request::Nuke(request) => self.nuke(&request).map(Reply::Nuked),

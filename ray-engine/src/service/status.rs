@@ -52,6 +52,7 @@ impl Core {
         if let TunnelState::Up(tun) = &state {
             warnings.extend(self.outside_warnings(&tun.outside));
         }
+        warnings.extend(self.names_warnings());
         warnings.extend(self.firewall_warnings());
         warnings.extend(self.networks.iter().flat_map(|network| self.network_warnings(network)));
         let drops = self.live.drops.snapshot().into_iter().filter(|(_, packets)| *packets > 0);

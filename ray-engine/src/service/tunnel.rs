@@ -49,6 +49,7 @@ impl Core {
             tokio::task::block_in_place(|| self.store.save_settings(&Settings { up }))
                 .map_err(|error| failure::store(&error))?;
             self.wanted_up = up;
+            self.names.tunnel_wanted(up);
         }
         self.apply();
         Ok(())

@@ -6,6 +6,7 @@
 //!   identity.key               0600  32 bytes, the endpoint's secret key
 //!   settings.toml              what the user last asked for
 //!   config                     0600  what `ray config` has set
+//!   aliases                    0600  names that this host gives for itself
 //!   firewall                   0600  rules with keys, defaults, and what was decided about suggestions
 //!   firewall.damaged           a firewall file as it was before it was replaced
 //!   left/<room id>             the entry by which this node left, for the day that it joins again
@@ -22,6 +23,7 @@
 //! A file is replaced atomically, a directory appears and vanishes by rename: `kill -9` at any moment leaves the old state
 //! or the new one. [`crash_point`] is where tests do that.
 
+mod aliases;
 mod atomic;
 mod config;
 mod crash;
@@ -41,6 +43,7 @@ use std::{
 };
 
 pub use self::{
+    aliases::AliasRecord,
     crash::{CRASH_POINTS, crash_point},
     error::StoreError,
     firewall::{Decided, FirewallRecord},
@@ -126,6 +129,15 @@ impl Store {
 
     pub fn save_config(&self, settings: &[(&str, String)]) -> Result<(), StoreError> {
         config::save(&self.root, settings)
+    }
+
+    /// The names that this host gives for itself.
+    pub fn aliases(&self) -> Result<Vec<AliasRecord>, StoreError> {
+        aliases::load(&self.root)
+    }
+
+    pub fn save_aliases(&self, aliases: &[AliasRecord]) -> Result<(), StoreError> {
+        aliases::save(&self.root, aliases)
     }
 
     /// The firewall of this host. A file that is damaged is kept aside, and what comes back lets nothing pass.

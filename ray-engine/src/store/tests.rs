@@ -56,6 +56,24 @@ fn keeps_what_was_set_and_refuses_a_file_that_is_not_its_own() {
 }
 
 #[test]
+fn keeps_aliases_and_refuses_a_file_that_is_not_its_own() {
+    let dir = TempDir::new();
+    let store = Store::open(&dir.path).unwrap();
+    assert_eq!(store.aliases().unwrap(), []);
+    let alias = |name: &str, id| AliasRecord { name: name.parse().unwrap(), peer: PeerId([id; 32]), room: ROOM };
+    let aliases = [alias("db", 7), alias("printer", 8)];
+    store.save_aliases(&aliases).unwrap();
+    let path = dir.path.join("aliases");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(Store::open(&dir.path).unwrap().aliases().unwrap(), aliases);
+    let reserved = format!("localhost = {}@{ROOM}\n", PeerId([7; 32]));
+    for damaged in ["db\n", "db = nas\n", "db = 07@07\n", &reserved, "\0", &"a".repeat(70_000)] {
+        fs::write(&path, damaged).unwrap();
+        assert!(store.aliases().is_err(), "{damaged:?}");
+    }
+}
+
+#[test]
 fn a_torn_append_loses_nothing_that_was_acknowledged() {
     let dir = TempDir::new();
     let store = Store::open(&dir.path).unwrap();

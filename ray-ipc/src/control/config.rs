@@ -4,6 +4,8 @@ use std::fmt;
 
 use bincode::{Decode, Encode};
 
+use super::DnsMode;
+
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum ConfigRequest {
     /// All settings, and where their values come from.
@@ -31,10 +33,14 @@ pub enum SettingKey {
     Mtu,
     /// Queues of the device.
     Queues,
+    /// Which questions the host sends to the mesh's resolver.
+    Dns,
+    /// Whether hosts of networks are found by their bare name.
+    Search,
 }
 
 impl SettingKey {
-    pub const ALL: [Self; 3] = [Self::Offload, Self::Mtu, Self::Queues];
+    pub const ALL: [Self; 5] = [Self::Offload, Self::Mtu, Self::Queues, Self::Dns, Self::Search];
 
     /// As in the settings file.
     pub fn name(self) -> &'static str {
@@ -42,7 +48,14 @@ impl SettingKey {
             Self::Offload => "offload",
             Self::Mtu => "mtu",
             Self::Queues => "queues",
+            Self::Dns => "dns",
+            Self::Search => "search",
         }
+    }
+
+    /// The key of this name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.name() == name)
     }
 }
 
@@ -50,6 +63,7 @@ impl SettingKey {
 pub enum SettingValue {
     Switch(bool),
     Number(u32),
+    Dns(DnsMode),
 }
 
 /// As it is written to set it.
@@ -59,6 +73,7 @@ impl fmt::Display for SettingValue {
             Self::Switch(true) => f.write_str("on"),
             Self::Switch(false) => f.write_str("off"),
             Self::Number(number) => number.fmt(f),
+            Self::Dns(mode) => f.write_str(mode.name()),
         }
     }
 }
@@ -115,8 +130,8 @@ pub struct SettingReply {
 /// Since when a setting has its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum SettingEffect {
-    /// The tunnel runs with it.
+    /// What runs, runs with it.
     InForce,
-    /// It is kept for the tunnel that comes up next; why there is none, in plain words.
+    /// It is kept for what comes up next; why nothing runs with it yet, in plain words.
     Later { reason: String },
 }

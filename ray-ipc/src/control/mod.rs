@@ -9,12 +9,13 @@
 
 mod access;
 mod config;
+mod dns;
 mod error;
 mod firewall;
 mod reply;
 mod request;
 
-pub use self::{access::*, config::*, error::*, firewall::*, reply::*, request::*};
+pub use self::{access::*, config::*, dns::*, error::*, firewall::*, reply::*, request::*};
 
 use bincode::{Decode, Encode};
 

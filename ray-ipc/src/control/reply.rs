@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use bincode::{Decode, Encode};
 
 use super::{
-    DroppedFlow, ErrorReply, FirewallReply, FirewallTestReply, GroupsReply, NetworkMode, SettingReply, SettingsReply,
-    SuggestionStatus, SuggestionsReply, WhoamiReply,
+    AliasReply, AliasesReply, DnsQueryReply, DnsReply, DroppedFlow, ErrorReply, FirewallReply, FirewallTestReply,
+    GroupsReply, NetworkMode, SettingReply, SettingsReply, SuggestionStatus, SuggestionsReply, WhoamiReply,
 };
 
 /// One message of an answer.
@@ -62,6 +62,11 @@ pub enum Reply {
     Settings(SettingsReply),
     /// A setting was set, or taken back.
     Setting(Box<SettingReply>),
+    Dns(Box<DnsReply>),
+    DnsQuery(Box<DnsQueryReply>),
+    Aliases(AliasesReply),
+    /// An alias was added, or removed.
+    Alias(AliasReply),
 }
 
 impl Reply {

@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use super::{ConfigRequest, FirewallRequest, GroupRequest};
+use super::{AliasRequest, ConfigRequest, DnsRequest, FirewallRequest, GroupRequest};
 
 /// One verb.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -55,6 +55,8 @@ pub enum Request {
     /// What the caller may do, and why.
     Whoami,
     Config(ConfigRequest),
+    Dns(DnsRequest),
+    Alias(AliasRequest),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use ray_ipc::{
-    control::{ErrorCode, HelperState, Reply, Request, StatusReply, TunStatus},
+    control::{DnsReply, DnsRequest, ErrorCode, HelperState, Reply, Request, StatusReply, TunStatus},
     cred::PeerCred,
 };
 
@@ -47,6 +47,8 @@ pub(super) struct Process {
 pub(super) struct Answer {
     pub(super) process: Process,
     pub(super) status: StatusReply,
+    /// How names stand; why it did not tell.
+    names: Result<Box<DnsReply>, String>,
 }
 
 /// Why there is no answer.
@@ -69,20 +71,37 @@ fn converse(socket: &Path) -> Result<State, ClientError> {
     let peer = PeerCred::of(&client.handle().map_err(ClientError::Io)?);
     let peer = peer.map_err(|errno| ClientError::Io(errno.into()))?;
     let process = Process { pid: peer.pid, uid: peer.uid };
-    Ok(match client.ask(&Request::Status)? {
-        Reply::Status(status) => State::Answers(Box::new(Answer { process, status: *status })),
+    let reply = client.ask(&Request::Status)?;
+    drop(client);
+    Ok(match reply {
+        Reply::Status(status) => {
+            let names = ask_for_names(socket);
+            State::Answers(Box::new(Answer { process, status: *status, names }))
+        }
         other => State::Reserved(process, Trouble::told(unexpected("show its status", other))),
     })
+}
+
+fn ask_for_names(socket: &Path) -> Result<Box<DnsReply>, String> {
+    match put(socket, &Request::Dns(DnsRequest::Status))? {
+        Reply::Dns(names) => Ok(names),
+        _ => Err("the engine does not tell how names stand".to_owned()),
+    }
+}
+
+/// A question over a connection of its own.
+fn put(socket: &Path, request: &Request) -> Result<Reply, String> {
+    let mut client = Client::connect(socket, PATIENCE).map_err(|error| error.to_string())?;
+    match client.ask(request).map_err(|error| error.to_string())? {
+        Reply::Error(error) => Err(error.message),
+        reply => Ok(reply),
+    }
 }
 
 impl Engine {
     /// A further question, each over a connection of its own.
     pub(super) fn ask(&self, request: &Request) -> Result<Reply, String> {
-        let mut client = Client::connect(&self.socket, PATIENCE).map_err(|error| error.to_string())?;
-        match client.ask(request).map_err(|error| error.to_string())? {
-            Reply::Error(error) => Err(error.message),
-            reply => Ok(reply),
-        }
+        put(&self.socket, request)
     }
 
     pub(super) fn process(&self) -> Result<Process, Verdict> {
@@ -107,6 +126,15 @@ impl Engine {
             .tun
             .as_ref()
             .ok_or_else(|| Verdict::skipped("the tunnel is not up, so there is nothing to check"))
+    }
+
+    /// How names stand on this host.
+    pub(super) fn names(&self) -> Result<&DnsReply, Verdict> {
+        match &self.state {
+            State::Answers(answer) => answer.names.as_deref().map_err(|why| Verdict::skipped(why.clone())),
+            State::Reserved(_, trouble) => Err(Verdict::skipped(trouble.message.clone())),
+            State::Silent(_) => Err(unknown()),
+        }
     }
 
     /// Why the helper does nothing, where the engine knows.

@@ -12,6 +12,7 @@ mod firewall;
 mod helper;
 mod kernel;
 mod mesh;
+mod names;
 mod resolver;
 mod route;
 mod vpn;
@@ -34,7 +35,7 @@ const PATIENCE: Duration = Duration::from_millis(2500);
 type Check = (&'static str, fn(&Engine) -> Result<Verdict, Verdict>);
 
 /// All of them, in the order in which they are shown. `docs/doctor.md` describes each.
-const CHECKS: [Check; 34] = [
+const CHECKS: [Check; 38] = [
     ("engine.socket", engine::socket),
     ("engine.version", engine::version),
     ("engine.privilege", engine::privilege),
@@ -57,6 +58,10 @@ const CHECKS: [Check; 34] = [
     ("route.rule", route::rule),
     ("route.filter", route::filter),
     ("vpn.other", vpn::other),
+    ("names.reached", names::reached),
+    ("names.confined", names::confined),
+    ("names.set", names::set),
+    ("names.conflicts", names::conflicts),
     ("resolver.mesh", resolver::mesh),
     ("resolver.host", resolver::host),
     ("clock.synced", clock::synced),

@@ -65,10 +65,7 @@ fn look_up(name: String) -> io::Result<Vec<IpAddr>> {
 fn judge_host(me: &MemberStatus, server: IpAddr, found: io::Result<Vec<IpAddr>>) -> Verdict {
     let name = &me.fqdn;
     let is_own = |address: &IpAddr| *address == IpAddr::from(me.v6) || me.v4.map(IpAddr::from) == Some(*address);
-    let remedy = format!(
-        "Rayfish does not change this host's resolver; ask the engine's own: dig @{server} {name}, or set {server} as \
-         server for the domain ray in the resolver that this host runs"
-    );
+    let remedy = format!("see `ray dns status`; the engine's own resolver is asked with: dig @{server} {name}");
     match found {
         Ok(found) if found.iter().any(is_own) => Verdict::ok(format!("this host's resolver knows {name}")),
         Ok(found) => {
