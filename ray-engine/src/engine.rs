@@ -27,7 +27,6 @@ use crate::{
     },
     publish::{self, Announcer, Places, Shelf},
     readiness,
-    resolver::Resolver,
     service::{Parts, Service},
     store::{STATE_DIR, Store},
 };
@@ -120,7 +119,7 @@ pub async fn run(
     forwarder.live().firewall.resume(RESUME_TIME);
     let announcer = Announcer::new(mesh.endpoint(), &places(&config))?;
     let tunnel = Tunnel::start(&options.helper_socket, forwarder.clone(), mesh.clone())?;
-    let resolver = Arc::new(Resolver::new(forwarder.live()));
+    let resolver = forwarder.resolver();
     let (lookups, questions) = (mesh.clone(), resolver.clone());
     // The engine's own lookups and those that it passes on go where the host's went before it asked us.
     let on_report = move |upstreams: &[SocketAddr], all| {
