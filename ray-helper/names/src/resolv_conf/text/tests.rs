@@ -1,3 +1,5 @@
+//! Texts as hosts have them, and what comes of them.
+
 use super::*;
 
 const DHCP: &[u8] =
