@@ -6,6 +6,7 @@ mod files;
 mod forbidden;
 mod lines;
 mod mandatory;
+mod places;
 mod witness;
 
 use ray_confine::policy::{self, Policy};

@@ -18,7 +18,7 @@ use ray_helper::{
     manager::Manager,
     signal::Asked,
 };
-use ray_ipc::names::{NamesReply, Report, State, VERSION, Wanted};
+use ray_ipc::names::{Conflict, NamesReply, Report, State, VERSION, Wanted};
 
 pub use self::channel::Violation;
 use self::{
@@ -66,6 +66,8 @@ pub struct Server {
     again: Option<Instant>,
     /// Something may be set that nobody wants.
     owes_undo: bool,
+    /// What the host did not do last.
+    failure: Option<Failure>,
     born: Instant,
 }
 
@@ -99,6 +101,7 @@ impl Server {
             told: None,
             again: None,
             owes_undo: false,
+            failure: None,
             born: now,
         }
     }
@@ -183,9 +186,8 @@ impl Server {
         }
         match self.wanted.clone() {
             Some(wanted) => {
-                if let Err(failure) = self.set(&wanted, now) {
-                    log::line(format_args!("{failure}"));
-                }
+                let outcome = self.set(&wanted, now);
+                self.say(outcome);
             }
             // Also lines that a backup of another program has brought back.
             None if self.owes_undo || !backend::is_on_the_bus(self.choice.backend) => self.undo(now),
@@ -299,7 +301,11 @@ impl Server {
             }
             Err(failure) => {
                 self.again = earliest(self.again, now.checked_add(RETRY_PAUSE));
-                self.outcome = Outcome { state: State::Waiting, ..Outcome::unset() };
+                let conflict = Conflict {
+                    what: failure.to_string(),
+                    remedy: "see the log of ray-names; it tries again".to_owned(),
+                };
+                self.outcome = Outcome { state: State::Waiting, conflicts: vec![conflict], ..Outcome::unset() };
                 Err(failure)
             }
         }
@@ -309,16 +315,25 @@ impl Server {
         self.wanted = None;
         self.outcome = Outcome::unset();
         crash_point("undo-before");
-        match self.keeper.unset() {
+        let outcome = self.keeper.unset();
+        match &outcome {
             Ok(()) => self.owes_undo = false,
-            Err(failure) => {
-                log::line(format_args!("undo: {failure}"));
-                if self.owes_undo {
-                    self.again = earliest(self.again, now.checked_add(RETRY_PAUSE));
-                }
-            }
+            Err(_) if self.owes_undo => self.again = earliest(self.again, now.checked_add(RETRY_PAUSE)),
+            Err(_) => {}
         }
+        self.say(outcome);
         crash_point("undo-after");
+    }
+
+    /// Logs a failure, once for each time that it comes up.
+    fn say(&mut self, outcome: Result<(), Failure>) {
+        let failure = outcome.err();
+        if let Some(failure) = &failure
+            && self.failure.as_ref() != Some(failure)
+        {
+            log::line(format_args!("{failure}"));
+        }
+        self.failure = failure;
     }
 
     fn report(&self) -> Report {
