@@ -37,6 +37,8 @@ use crate::{
 
 /// After a step that the host did not do.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Until a change that came together with an own one is looked at.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// A process this young does not end because of a change: hosts that come up change a few times.
 const YOUNG: Duration = Duration::from_secs(2);
 
@@ -293,7 +295,9 @@ impl Server {
     fn set(&mut self, wanted: &Wanted, now: Instant) -> Result<(), Failure> {
         self.owes_undo = true;
         self.wanted = Some(wanted.clone());
-        match self.keeper.set(wanted, now) {
+        let outcome = self.keeper.set(wanted, now);
+        self.drain(now);
+        match outcome {
             Ok(outcome) => {
                 self.again = earliest(self.again, outcome.again);
                 self.outcome = outcome;
@@ -316,6 +320,7 @@ impl Server {
         self.outcome = Outcome::unset();
         crash_point("undo-before");
         let outcome = self.keeper.unset();
+        self.drain(now);
         match &outcome {
             Ok(()) => self.owes_undo = false,
             Err(_) if self.owes_undo => self.again = earliest(self.again, now.checked_add(RETRY_PAUSE)),
@@ -323,6 +328,14 @@ impl Server {
         }
         self.say(outcome);
         crash_point("undo-after");
+    }
+
+    /// Takes what was told of the own change: read later, it would have the file looked at in the middle of another's. One of
+    /// another that came in the same moment is looked for a little later.
+    fn drain(&mut self, now: Instant) {
+        if self.watch.has_changed() {
+            self.again = earliest(self.again, now.checked_add(LOOK_PAUSE));
+        }
     }
 
     /// Logs a failure, once for each time that it comes up.
