@@ -66,7 +66,7 @@ impl Resolved {
         }
     }
 
-    /// Whether the link has all that is wanted. `None` where resolved does not know it.
+    /// Whether the link has all that is wanted.
     fn agrees(&mut self, link: i32, wanted: &Wanted) -> Result<bool, Failure> {
         let step = "asking systemd-resolved for the interface";
         let answer = self.service.call(step, (PATH, MANAGER, "GetLink"), vec![Value::I32(link)])?;
@@ -101,7 +101,8 @@ impl Resolved {
 
     fn revert(&mut self) -> Result<(), Failure> {
         let Some(link) = self.marked_link() else { return Ok(()) };
-        self.change(link, "RevertLink", Value::Bool(true))
+        let step = "undoing the settings of the interface";
+        self.service.call(step, (PATH, MANAGER, "RevertLink"), vec![Value::I32(link)]).map(drop)
     }
 
     /// The interface's index, while it is the helper's.
