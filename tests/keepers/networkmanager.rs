@@ -57,16 +57,15 @@ fn splits_names_by_its_dnsmasq_and_leaves_every_setting_as_it_was() {
 }
 
 #[test]
-fn asks_the_mesh_for_all_names_by_its_dnsmasq() {
+fn says_what_its_dnsmasq_cannot_do() {
     with_dnsmasq(|host| {
         let mut keeper = NetworkManager::new();
-        set(&mut keeper, &Wanted { mode: Mode::Full, v4: false, search: vec![] });
-        await_answer(host, "www.example.net", MESH);
-        host.public.take();
-        for number in 0..10 {
-            assert_eq!(host.finds(&format!("host{number}.example.net")), MESH);
-        }
-        assert!(host.public.take().iter().all(|name| !name.ends_with(".net")));
+        let wanted = Wanted { mode: Mode::Full, v4: false, search: vec!["home".to_owned()] };
+        let outcome = set(&mut keeper, &wanted);
+        assert_eq!((outcome.state, outcome.conflicts.len()), (State::Set, 2), "{outcome:?}");
+        assert!(outcome.set.iter().all(|item| !item.contains("all names") && !item.contains("search")), "{outcome:?}");
+        await_answer(host, "alice.home.ray", MESH);
+        assert_eq!(host.finds("www.example.net"), PUBLIC);
         let upstreams = keeper.upstreams().unwrap();
         assert_eq!(upstreams.servers, ["10.0.0.1:53".parse().unwrap()]);
         assert_eq!(upstreams.search, ["home.example"]);

@@ -170,9 +170,10 @@ impl Keeper for NetworkManager {
             self.loaded = Some(text);
         }
         let set = [format!("file {}/{FILE}", self.directory.display())].into_iter();
-        let set = set.chain(domains::in_words(&Wanted { search: vec![], ..wanted.clone() })).collect();
+        let done = Wanted { mode: Mode::Names, search: vec![], ..wanted.clone() };
+        let set = set.chain(domains::in_words(&done)).collect();
         let pause = if self.service.has_more() { Duration::ZERO } else { LOOK_AGAIN };
-        Ok(Outcome { state: State::Set, set, conflicts: no_search(wanted), again: now.checked_add(pause) })
+        Ok(Outcome { state: State::Set, set, conflicts: left_out(wanted), again: now.checked_add(pause) })
     }
 
     /// In an order in which the file is there until nobody has read it: it tells a successor that this is not done.
@@ -215,12 +216,7 @@ fn stood_down(now: Instant, what: String, remedy: &str) -> Outcome {
 
 /// The file: each server for each domain.
 fn lines(wanted: &Wanted) -> String {
-    let all = match wanted.mode {
-        // dnsmasq's word for all names.
-        Mode::Full => Some("#".to_owned()),
-        Mode::Names => None,
-    };
-    let domains: Vec<String> = all.into_iter().chain([DOMAIN.to_owned()]).chain(domains::reverse()).collect();
+    let domains: Vec<String> = [DOMAIN.to_owned()].into_iter().chain(domains::reverse()).collect();
     let mut text = HEADER.to_owned();
     for server in domains::servers(wanted) {
         for part in domains.chunks(DOMAINS_A_LINE) {
@@ -231,15 +227,22 @@ fn lines(wanted: &Wanted) -> String {
     text
 }
 
-/// dnsmasq answers names; which are tried for a short one stands in a file that NetworkManager writes.
-fn no_search(wanted: &Wanted) -> Vec<Conflict> {
-    if wanted.search.is_empty() {
-        return vec![];
+/// What this keeper cannot do.
+fn left_out(wanted: &Wanted) -> Vec<Conflict> {
+    let mut conflicts = Vec::new();
+    if wanted.mode == Mode::Full {
+        // dnsmasq asks whichever answers fastest of ours for all names and those that NetworkManager gives it.
+        let what =
+            "NetworkManager's dnsmasq asks the host's own resolvers too, so that only mesh names come to the mesh";
+        conflicts.push((what, "write to names.toml: backend = \"file\"".to_owned()));
     }
-    let search: Vec<String> = domains::search(wanted).collect();
-    let what = "NetworkManager has no place for search domains of ours".to_owned();
-    let remedy = format!("run: nmcli connection modify NAME +ipv4.dns-search {}", search.join(","));
-    vec![Conflict { what, remedy }]
+    if !wanted.search.is_empty() {
+        // dnsmasq answers names; which are tried for a short one stands in a file that NetworkManager writes.
+        let search: Vec<String> = domains::search(wanted).collect();
+        let remedy = format!("run: nmcli connection modify NAME +ipv4.dns-search {}", search.join(","));
+        conflicts.push(("NetworkManager has no place for search domains of ours", remedy));
+    }
+    conflicts.into_iter().map(|(what, remedy)| Conflict { what: what.to_owned(), remedy }).collect()
 }
 
 /// What NetworkManager has from its connections. Of VPNs too: their names are theirs, so they come last.

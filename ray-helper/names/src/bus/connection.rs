@@ -134,15 +134,14 @@ impl Bus {
         self.send(&bytes, deadline)?;
         loop {
             let message = self.receive(deadline)?;
-            if message.answers != Some(serial) {
-                self.keep(message);
-                continue;
-            }
             match message.kind {
-                Kind::Return => return Ok(message.body),
-                Kind::Error => return Err(refused(message)),
-                // Only answers answer.
-                Kind::Call | Kind::Signal | Kind::Other => {}
+                Kind::Return if message.answers == Some(serial) => return Ok(message.body),
+                Kind::Error if message.answers == Some(serial) => return Err(refused(message)),
+                Kind::Return | Kind::Error | Kind::Call | Kind::Signal | Kind::Other => self.keep(message),
+            }
+            // Reading waits only where there is nothing to read.
+            if Instant::now() >= deadline {
+                return Err(BusError::TimedOut);
             }
         }
     }
