@@ -110,7 +110,8 @@ fn zone() -> Zone {
         v4: Some(Ipv4Addr::new(100, 64, 0, n)),
         v6: Ipv6Addr::new(0x200, 0, 0, 0, 0, 0, 0, n.into()),
     };
-    let alias = Alias { name: name("disk"), host: name("nas"), network: "home".parse().unwrap_or_else(|e| panic!("{e}")) };
+    let alias =
+        Alias { name: name("disk"), host: name("nas"), network: "home".parse().unwrap_or_else(|e| panic!("{e}")) };
     Zone::new([host("nas", "home", 2), host("nas", "com", 3)]).with_aliases([alias])
 }
 
