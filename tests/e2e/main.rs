@@ -3,6 +3,7 @@
 
 mod access;
 mod crash;
+mod dns;
 mod doctor;
 mod firewall;
 mod firewall_differential;

@@ -72,14 +72,17 @@ const DENY: &str = ".deny.toml";
 
 /// Crates that Linux builds hold in two versions, all because of crates that we do not choose. One more is a reason to
 /// align a version; one less is a reason to shorten this list.
-const DUPLICATES: [(&str, &str); 16] = [
+const DUPLICATES: [(&str, &str); 19] = [
     ("aead", "QUIC's own cipher and ours are of two generations"),
     ("base64", "relay server's certificate client"),
+    ("bitflags", "TCP for the mesh's resolver, of the generation before"),
     ("cipher", "QUIC's own cipher and ours are of two generations"),
     ("cpufeatures", "two generations of the hash traits"),
     ("crypto-common", "two generations of the hash traits"),
     ("getrandom", "ring, tempfile and rand each move at their own pace"),
     ("hashbrown", "relay server's rate limiter"),
+    ("hash32", "relay client's containers and those of TCP for the mesh's resolver"),
+    ("heapless", "relay client's containers and those of TCP for the mesh's resolver"),
     ("inout", "QUIC's own cipher and ours are of two generations"),
     ("netlink-packet-core", "two releases of netdev in iroh's tree"),
     ("netlink-packet-route", "two releases of netdev in iroh's tree"),

@@ -1,14 +1,18 @@
 //! Tools that go on until they are ended or what they wait for comes.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, stdin_end};
 use crate::{
     bench,
     cli::output::{note, print},
-    tool::{caller, hold, http, notify, reach, sizes},
+    tool::{caller, dns_abuse, hold, http, notify, reach, sizes},
 };
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +30,12 @@ pub(in crate::cli) enum Session {
     TcpIdle { target: SocketAddr },
     /// Keep a connection to a reach-serve busy; prints how often it answered, at last the error that ended it
     TcpHold { target: SocketAddr },
+    /// Hold connections to a DNS server open, each with half a question
+    DnsHold {
+        server: IpAddr,
+        #[arg(long)]
+        count: usize,
+    },
     /// Print what services tell their manager at this socket
     NotifyListen { path: PathBuf },
     /// Call at the control socket again and again, and read no answer
@@ -51,6 +61,7 @@ pub(super) fn run(tool: Session) -> Result<u8, Failure> {
             print(&hold::hold(target, count)?)?;
             return Ok(1);
         }
+        Session::DnsHold { server, count } => dns_abuse::connections(server, count, stdin_end())?,
         Session::NotifyListen { path } => notify::listen(&path, || note("listening"), |line| drop(print(line)))?,
         Session::CallerCrowd { socket } => caller::crowd(&socket, count)?,
         Session::BenchAgent { cpu } => bench::serve(cpu)?,
