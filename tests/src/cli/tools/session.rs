@@ -1,6 +1,10 @@
 //! Tools that go on until they are ended or what they wait for comes.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Subcommand;
 
@@ -8,7 +12,11 @@ use super::Failure;
 use crate::{
     bench,
     cli::output::{note, print},
-    tool::{caller, hold, http, notify, reach, sizes},
+    tool::{
+        caller, hold, http,
+        names::{server, zone::Entry},
+        notify, reach, sizes,
+    },
 };
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +34,8 @@ pub(in crate::cli) enum Session {
     TcpIdle { target: SocketAddr },
     /// Keep a connection to a reach-serve busy; prints how often it answered, at last the error that ended it
     TcpHold { target: SocketAddr },
+    /// Answer questions about public names, given as NAME TYPE VALUE, at port 53; prints each question
+    DnsServer { address: IpAddr, entries: Vec<Entry> },
     /// Print what services tell their manager at this socket
     NotifyListen { path: PathBuf },
     /// Call at the control socket again and again, and read no answer
@@ -50,6 +60,9 @@ pub(super) fn run(tool: Session) -> Result<u8, Failure> {
         Session::TcpHold { target } => {
             print(&hold::hold(target, count)?)?;
             return Ok(1);
+        }
+        Session::DnsServer { address, entries } => {
+            server::serve(address, entries, || note("listening"), |line| drop(print(line)))?;
         }
         Session::NotifyListen { path } => notify::listen(&path, || note("listening"), |line| drop(print(line)))?,
         Session::CallerCrowd { socket } => caller::crowd(&socket, count)?,
