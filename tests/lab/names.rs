@@ -1,6 +1,12 @@
 //! The lab's server of public names, and the tools that look names up on a host or watch its files.
 
-use std::io::{BufRead, BufReader};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader},
+    os::unix::fs::symlink,
+    path::Path,
+};
 
 use ray_tests::{
     lab::{Exec, Lab, LabConfig, Process},
@@ -67,22 +73,21 @@ fn a_watched_file_is_told_once_somebody_writes_it() {
 
 #[test]
 fn a_host_can_have_the_files_of_another_system_and_writes_none_of_them() {
-    // The other system: this host's, but for one file.
     let own = std::env::temp_dir().join(format!("ray-lab-root-{}", std::process::id()));
-    std::fs::create_dir_all(own.join("etc")).unwrap();
-    std::fs::write(own.join("etc/system"), "other\n").unwrap();
+    smallest_system(&own);
     let mut config = LabConfig::bare(2);
-    config.node("n1").root = Some(format!("{}:/", own.display()).into());
+    config.node("n1").root = Some(own.clone());
     let lab = Lab::start(config).unwrap();
     let seen = stdout(&lab, "n1", &["cat", "/etc/system", "/etc/hostname"]);
     stdout(&lab, "n1", &["sh", "-c", "echo mine > /etc/system; echo mine > /usr/mine"]);
     let written = std::fs::read_to_string(own.join("etc/system")).unwrap();
-    let answered = lab.exec("n1", &["ray-lab", "tool", "ping", "10.77.0.12", "-c", "1"]).unwrap().code();
+    let cable = lab.exec("n1", &["cat", "/sys/class/net/eth0/mtu"]).unwrap().code();
     let elsewhere = lab.exec("n2", &["cat", "/etc/system"]).unwrap().code();
+    let leaked = own.join("usr/mine").exists() || Path::new("/usr/mine").exists();
     drop(lab);
-    std::fs::remove_dir_all(&own).unwrap();
-    assert_eq!((seen.as_str(), written.as_str(), answered, elsewhere), ("other\nn1\n", "other\n", 0, 1));
-    assert!(!std::path::Path::new("/usr/mine").exists());
+    fs::remove_dir_all(&own).unwrap();
+    assert_eq!((seen.as_str(), written.as_str(), cable, elsewhere), ("other\nn1\n", "other\n", 0, 1));
+    assert!(!leaked);
 }
 
 #[test]
@@ -114,4 +119,29 @@ fn ready(exec: &mut Exec) {
     let mut stderr = BufReader::new(exec.stderr.take().unwrap());
     stderr.read_line(&mut String::new()).unwrap();
     exec.stderr = Some(stderr.into_inner());
+}
+
+/// A file of its own, a shell, and the libraries that this very test runs with.
+fn smallest_system(root: &Path) {
+    for directory in ["etc", "var/lib", "usr/bin", "usr/lib", "lib64"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    fs::write(root.join("etc/system"), "other\n").unwrap();
+    for (link, target) in [("bin", "usr/bin"), ("lib", "usr/lib")] {
+        symlink(target, root.join(link)).unwrap();
+    }
+    for program in ["sh", "cat"] {
+        fs::copy(format!("/bin/{program}"), root.join("usr/bin").join(program)).unwrap();
+    }
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let libraries: BTreeSet<&str> = maps.split_whitespace().filter(|word| word.contains(".so")).collect();
+    for library in libraries {
+        let copy = root.join(library.trim_start_matches('/'));
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(library, &copy).unwrap();
+        // Where a program names its loader.
+        for directory in ["lib64", "usr/lib"] {
+            symlink(library, root.join(directory).join(copy.file_name().unwrap())).ok();
+        }
+    }
 }
