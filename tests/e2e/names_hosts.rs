@@ -22,6 +22,9 @@ const VARIABLE: &str = "RAY_NAMES";
 const SERVER: &str = "10.77.0.1";
 /// The same server as another program's settings name it.
 const OTHER_SERVER: &str = "fd77::1";
+/// A link of another VPN. Not every kernel has dummies.
+const OTHER_LINK: &str =
+    "ip link add other0 type veth peer name other1 && ip link set other1 up && ip link set other0 up\n";
 const ASKED: &str = "/run/asked";
 pub(crate) const PUBLIC: &str = "www.example.test";
 pub(crate) const MISSING: &str = "gone.example.test";
@@ -139,11 +142,11 @@ impl Keeper {
             ),
             Self::Openresolv => format!("printf 'nameserver {OTHER_SERVER}\\n' | resolvconf -a other0\n"),
             Self::Resolved => format!(
-                "ip link add other0 type dummy && ip link set other0 up && ip addr add 192.0.2.9/32 dev other0\n\
+                "{OTHER_LINK}ip addr add 192.0.2.9/32 dev other0\n\
                  resolvectl dns other0 {OTHER_SERVER}; resolvectl domain other0 '~other.test'\n"
             ),
             Self::Dnsmasq => format!(
-                "nmcli con add type dummy ifname other0 con-name other ipv4.method manual \
+                "{OTHER_LINK}nmcli con add type ethernet ifname other0 con-name other ipv4.method manual \
                  ipv4.addresses 192.0.2.9/32 ipv6.method manual ipv6.addresses fd99::9/128 ipv6.dns {OTHER_SERVER} \
                  ipv6.dns-search '~other.test'\n\
                  nmcli con up other\n"
@@ -157,7 +160,7 @@ impl Keeper {
             Self::File | Self::NetworkManager => "sed -i '/# other$/d' /etc/resolv.conf\n".to_owned(),
             Self::Openresolv => "resolvconf -d other0\n".to_owned(),
             Self::Resolved => "ip link del other0\n".to_owned(),
-            Self::Dnsmasq => "nmcli con down other; nmcli con delete other\n".to_owned(),
+            Self::Dnsmasq => "nmcli con down other; nmcli con delete other; ip link del other0\n".to_owned(),
         }
     }
 
@@ -222,6 +225,22 @@ impl Host {
 
     /// With lines of its own in `names.toml` and `engine.toml`.
     pub(crate) fn with(keeper: Keeper, names_toml: &str, engine_toml: &str) -> Self {
+        let host = Self::begin(keeper, names_toml, engine_toml);
+        host.lab.start_process("n1", Some(Process::Names)).unwrap();
+        host.lab.start_process("n1", Some(Process::Engine)).unwrap();
+        ray(&host.lab, "n1", &["create", "home"]);
+        let code = invite(&host.lab, "n1", &[]);
+        ray(&host.lab, "n2", &["join", &code]);
+        all_online(&host.lab, 2);
+        host
+    }
+
+    /// Without Rayfish.
+    fn bare(keeper: Keeper) -> Self {
+        Self::begin(keeper, "", "")
+    }
+
+    fn begin(keeper: Keeper, names_toml: &str, engine_toml: &str) -> Self {
         let mut config = LabConfig::default();
         let node = config.node("n1");
         node.root = keeper.installed().map(debian::root);
@@ -237,16 +256,14 @@ impl Host {
             said(lab.spawn("infra", None, &argv).unwrap())
         };
         let mut running = vec![serve(SERVER), serve(OTHER_SERVER)];
-        running.push(lab.spawn("n1", None, &["sh", "-c", &format!("{}echo begun >&2; wait", keeper.begin())]).unwrap());
+        running
+            .push(lab.spawn("n1", None, &["sh", "-c", &format!("{}touch /run/begun; wait", keeper.begin())]).unwrap());
         let mut host = Self { lab, keeper, before: String::new(), _running: running };
+        until(PATIENCE, "the host has begun", || {
+            host.lab.exec("n1", &["test", "-e", "/run/begun"]).unwrap().code() == 0
+        });
         until(PATIENCE, "the host resolves public names", || host.finds(PUBLIC));
-        host.before = host.settings();
-        host.lab.start_process("n1", Some(Process::Names)).unwrap();
-        host.lab.start_process("n1", Some(Process::Engine)).unwrap();
-        ray(&host.lab, "n1", &["create", "home"]);
-        let code = invite(&host.lab, "n1", &[]);
-        ray(&host.lab, "n2", &["join", &code]);
-        all_online(&host.lab, 2);
+        host.before = host.settled();
         host
     }
 
@@ -259,6 +276,17 @@ impl Host {
     /// Everything of the host's settings that can be seen.
     pub(crate) fn settings(&self) -> String {
         self.sh(self.keeper.settings())
+    }
+
+    /// The settings once they have come to rest.
+    pub(crate) fn settled(&self) -> String {
+        let mut last = self.settings();
+        until(PATIENCE, "the settings come to rest", || {
+            std::thread::sleep(REST);
+            let found = self.settings();
+            found == std::mem::replace(&mut last, found.clone())
+        });
+        last
     }
 
     /// Whether the C library finds any address of a name on n1.
@@ -310,6 +338,8 @@ impl Host {
     }
 }
 
+/// Between two looks at settings that are to be the same.
+const REST: Duration = Duration::from_millis(700);
 /// How long a watch goes on before and after what it is there for: each name is looked up a few times.
 const AROUND: Duration = Duration::from_millis(1000);
 /// Longest time that a restoration may take before it counts as none.
@@ -323,4 +353,24 @@ fn said(mut exec: Exec) -> Exec {
     assert!(line.contains("listening") || line.contains("watching"), "{line}");
     exec.stderr = Some(stderr.into_inner());
     exec
+}
+
+#[test]
+fn the_programs_of_a_host_keep_its_settings_as_the_tests_expect() {
+    for keeper in Keeper::tried() {
+        let host = Host::bare(keeper);
+        assert!(host.finds(PUBLIC) && host.finds("intra") && !host.finds(MISSING), "{keeper:?}: {}", host.before);
+        let after = |script: &str| {
+            let said = host.sh(script);
+            println!("{keeper:?}: {said}");
+            host.settled()
+        };
+        let with_other = after(&keeper.other_comes());
+        assert_ne!(with_other, host.before, "{keeper:?}");
+        assert!(host.finds(PUBLIC), "{keeper:?}: {with_other}");
+        assert_eq!(after(&keeper.other_goes()), host.before, "{keeper:?}");
+        let renewed = after(&keeper.renew());
+        assert!(host.finds(PUBLIC), "{keeper:?}: {renewed}");
+        assert_eq!(after(&keeper.renew()), renewed, "{keeper:?}");
+    }
 }

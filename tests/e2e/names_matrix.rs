@@ -167,9 +167,7 @@ fn among_others(host: &Host) -> Result<Duration, String> {
 fn alone(host: &Host, script: &str) -> String {
     ray(&host.lab, "n1", &["down"]);
     host.sh(script);
-    // NetworkManager takes its time.
-    thread::sleep(Duration::from_millis(1000));
-    let settings = host.settings();
+    let settings = host.settled();
     ray(&host.lab, "n1", &["up"]);
     host.await_set();
     settings
@@ -203,7 +201,10 @@ fn bring_back(host: &Host) {
 fn judge(report: &Report) -> Vec<String> {
     let mut faults = Vec::new();
     if report.blocked(BLOCKED_MAX) {
-        faults.push(format!("lookups were held up for {} ms, {} stuck: {:?}", report.longest_ms, report.stuck, report.slow));
+        faults.push(format!(
+            "lookups were held up for {} ms, {} stuck: {:?}",
+            report.longest_ms, report.stuck, report.slow
+        ));
     }
     for name in [PUBLIC, MISSING] {
         let tally = &report.names[name];
@@ -220,10 +221,13 @@ fn judge(report: &Report) -> Vec<String> {
 }
 
 fn line(keeper: Keeper, cell: &Cell) -> String {
-    let astray: u32 = [PUBLIC, MISSING].iter().map(|name| {
-        let tally = &cell.report.names[*name];
-        tally.unknown + tally.failed + tally.wrong
-    }).sum();
+    let astray: u32 = [PUBLIC, MISSING]
+        .iter()
+        .map(|name| {
+            let tally = &cell.report.names[*name];
+            tally.unknown + tally.failed + tally.wrong
+        })
+        .sum();
     format!(
         "{:15} {:22} {:>6} ms {:>8} {:>5} ms  {astray}{}",
         keeper.name(),

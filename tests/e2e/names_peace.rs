@@ -101,7 +101,8 @@ fn mesh_names_are_asked_of_nobody_else() {
     }
     let asked = host.asked();
     assert!(asked.iter().any(|line| line.contains(PUBLIC)), "{asked:?}");
-    let leaked: Vec<&String> = asked.iter().filter(|line| line.split(' ').nth(1).is_some_and(|name| name.ends_with(".ray"))).collect();
+    let leaked: Vec<&String> =
+        asked.iter().filter(|line| line.split(' ').nth(1).is_some_and(|name| name.ends_with(".ray"))).collect();
     assert_eq!(leaked, [""; 0]);
 }
 
@@ -131,7 +132,12 @@ struct Watch {
 impl Watch {
     fn start(host: &Host) -> Self {
         let mut paths = WATCHED.to_vec();
-        let more = ["/run/resolvconf/interfaces", "/run/systemd/resolve", "/etc/NetworkManager/conf.d", "/etc/NetworkManager/dnsmasq.d"];
+        let more = [
+            "/run/resolvconf/interfaces",
+            "/run/systemd/resolve",
+            "/etc/NetworkManager/conf.d",
+            "/etc/NetworkManager/dnsmasq.d",
+        ];
         paths.extend(more.iter().filter(|path| host.lab.exec("n1", &["test", "-d", path]).unwrap().code() == 0));
         let exec = host.lab.spawn("n1", None, &[&["ray-lab", "tool", "files-watch"], &paths[..]].concat()).unwrap();
         let has_bus = host.lab.exec("n1", &["test", "-S", "/run/dbus/system_bus_socket"]).unwrap().code() == 0;
@@ -148,7 +154,8 @@ impl Watch {
     /// What changed, a line each.
     fn end(self) -> Vec<String> {
         let output = self.exec.output(PATIENCE).unwrap();
-        let report: files::Report = serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        let report: files::Report =
+            serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
         let is_ours = |path: &Path| !path.starts_with("/etc/rayfish");
         let files = report.changes.iter().filter(|change| is_ours(&change.path));
         let mut lines: Vec<String> = files.map(|change| format!("{} {}", change.path.display(), change.what)).collect();

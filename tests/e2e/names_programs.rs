@@ -95,7 +95,9 @@ fn ask(host: &Host, program: &str, question: &Question) -> Result<(), String> {
     let name = question.name;
     let url = format!("http://{name}:{PORT}/");
     let python = "import socket,sys\nfor x in sorted({a[4][0] for a in socket.getaddrinfo(sys.argv[1], 0)}): print(x)";
-    let script = format!("for t in A AAAA; do dig +short +search {name} $t; done; dig +search {name} | grep -q NXDOMAIN && exit 2; true");
+    let script = format!(
+        "for t in A AAAA; do dig +short +search {name} $t; done; dig +search {name} | grep -q NXDOMAIN && exit 2; true"
+    );
     let argv: Vec<&str> = match (program, question.page) {
         ("getent", _) => vec!["getent", "ahosts", name],
         ("python3", _) => vec!["python3", "-c", python, name],
@@ -142,7 +144,12 @@ fn pointers(host: &Host, expected: &[(&str, &str)]) -> Vec<String> {
             let output = host.lab.exec("n1", &argv).unwrap();
             let found = output.stdout.split_whitespace().any(|word| word.trim_end_matches('.') == *name);
             if !found {
-                faults.push(format!("{} {argv:?}: not {name} but {}{}", host.keeper.name(), output.stdout, output.stderr));
+                faults.push(format!(
+                    "{} {argv:?}: not {name} but {}{}",
+                    host.keeper.name(),
+                    output.stdout,
+                    output.stderr
+                ));
             }
         }
     }
