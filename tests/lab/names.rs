@@ -9,7 +9,7 @@ use std::{
 };
 
 use ray_tests::{
-    lab::{Exec, Lab, LabConfig, Process},
+    lab::{Exec, Lab, LabConfig, Process, Signal},
     tool::names::{files, watch},
 };
 
@@ -33,7 +33,7 @@ fn a_host_resolves_public_names_at_the_labs_own_server() {
     assert_eq!(lab.exec("n1", &["getent", "ahosts", "gone.example.test"]).unwrap().code(), 2);
     let gopher = lab.exec("n1", &["ray-lab", "tool", "dns-gopher", "gone.example.test"]).unwrap().json().unwrap();
     assert_eq!(gopher["missing"], true);
-    server.signal(ray_tests::lab::Signal::SIGKILL).unwrap();
+    server.signal(Signal::SIGKILL).unwrap();
     let asked = server.output(DEADLINE).unwrap().stdout;
     assert!(asked.lines().any(|line| line == "udp www.example.test A"), "{asked}");
 }
@@ -92,7 +92,11 @@ fn a_host_can_have_the_files_of_another_system_and_writes_none_of_them() {
 
 #[test]
 fn an_undo_that_cannot_be_run_is_told() {
-    let lab = bare(1);
+    let mut config = LabConfig::bare(1);
+    config.node("n1").names = true;
+    let lab = Lab::start(config).unwrap();
+    lab.kill("n1", Process::Names, Signal::SIGKILL).unwrap();
+    lab.undo("n1", Process::Names).unwrap();
     lab.exec("n1", &["sh", "-c", "echo nonsense > /etc/rayfish/names.toml"]).unwrap();
     let error = lab.undo("n1", Process::Names).unwrap_err();
     assert!(error.to_string().contains("the undo after the names of n1"), "{error}");
