@@ -10,9 +10,10 @@ use std::{
 
 use ray_tests::{
     debian::{self, Installed},
-    lab::{Exec, LabConfig, Process},
+    lab::{Exec, LabConfig, Process, wait_until},
     tool::names::watch,
 };
+use serde_json::Value;
 
 use crate::support::{Lab, PATIENCE, address, all_online, invite, ray, start, until};
 
@@ -297,7 +298,8 @@ impl Host {
     /// Waits until the C library finds n2 by name, and says how long that took.
     pub(crate) fn await_set(&self) -> Duration {
         let since = std::time::Instant::now();
-        until(PATIENCE, "n1 finds n2 by name", || self.finds(MEMBER));
+        let waited = wait_until(PATIENCE, "n1 finds n2 by name", || self.finds(MEMBER));
+        waited.unwrap_or_else(|error| panic!("{:?}: {error}: {}\n{}", self.keeper, self.told(), self.settings()));
         since.elapsed()
     }
 
@@ -305,11 +307,16 @@ impl Host {
     pub(crate) fn await_settings(&self, expected: &str) -> Result<Duration, String> {
         let since = std::time::Instant::now();
         let mut found = String::new();
-        let waited = ray_tests::lab::wait_until(RESTORED, "the settings are restored", || {
+        let waited = wait_until(RESTORED, "the settings are restored", || {
             found = self.settings();
             found == expected
         });
         waited.map(|()| since.elapsed()).map_err(|_| found)
+    }
+
+    /// What `ray dns status` says of the host.
+    pub(crate) fn told(&self) -> Value {
+        ray(&self.lab, "n1", &["dns", "status"])["host"].clone()
     }
 
     /// What the servers of public names were asked, a line each.

@@ -13,7 +13,7 @@ use ray_tests::{
 
 use crate::{
     names_hosts::{Host, Keeper, MEMBER, MISSING, PUBLIC},
-    support::{PATIENCE, ray, status, until},
+    support::{PATIENCE, ray, try_ray, until},
 };
 
 /// Longest lookup. The C library counts its patience in whole seconds, so that a question whose answerer has just died
@@ -59,8 +59,8 @@ fn the_hosts_settings_are_restored_whatever_happens_and_no_lookup_is_held_up() {
     let mut faults = Vec::new();
     for keeper in Keeper::tried() {
         let host = Host::new(keeper);
-        // What the host would have without us, after each thing that others do.
-        assert_eq!(ray(&host.lab, "n1", &["dns", "status"])["backend"], keeper.backend(), "{keeper:?}");
+        host.await_set();
+        assert_eq!(host.told()["backend"], keeper.backend(), "{keeper:?}: {}", host.told());
         let cells = EVENTS.map(|event| undergo(&host, event));
         println!("{:15} {:22} {:>9} {:>8} {:>8}  astray", "keeper", "event", "restored", "lookups", "longest");
         for cell in &cells {
@@ -193,8 +193,7 @@ fn bring_back(host: &Host) {
     for process in [Process::Helper, Process::Names, Process::Engine] {
         host.lab.start_process("n1", Some(process)).unwrap();
     }
-    until(PATIENCE, "the helper is back", || status(&host.lab, "n1")["helper"]["state"] == "connected");
-    ray(&host.lab, "n1", &["up"]);
+    until(PATIENCE, "the engine has all that it needs", || try_ray(&host.lab, "n1", &["up"]).code() == 0);
     host.await_set();
 }
 

@@ -54,7 +54,7 @@ fn root_keeps_names_off_whatever_the_engine_wants() {
     thread::sleep(Duration::from_secs(1));
     assert_eq!(watch.end(), [""; 0]);
     assert_eq!((host.finds(MEMBER), host.settings()), (false, host.before.clone()));
-    assert_eq!(ray(&host.lab, "n1", &["dns", "status"])["backend"], "off");
+    assert_eq!(host.told()["backend"], "off");
 }
 
 #[test]
@@ -86,8 +86,8 @@ fn two_programs_that_rewrite_each_other_come_to_rest() {
     assert!(writes < 60, "{writes} changes in six seconds");
     let public = &report.names[PUBLIC];
     assert_eq!((public.failed, public.wrong, public.unknown), (0, 0, 0), "{report:?}");
-    let status = ray(&host.lab, "n1", &["dns", "status"]);
-    assert!(status["conflicts"].as_array().is_some_and(|conflicts| !conflicts.is_empty()), "{status}");
+    let told = host.told();
+    assert!(told["conflicts"].as_array().is_some_and(|conflicts| !conflicts.is_empty()), "{told}");
     ray(&host.lab, "n1", &["down"]);
     assert_eq!(host.sh("cat /etc/resolv.conf"), "nameserver 10.77.0.1\n");
 }
