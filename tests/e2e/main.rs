@@ -18,6 +18,7 @@ mod mesh;
 mod modes;
 mod names_hosts;
 mod names_matrix;
+mod names_members;
 mod names_peace;
 mod names_programs;
 mod privilege;
