@@ -48,7 +48,7 @@ const FORBIDDEN: [(&str, &[&str], &str); 15] = [
 
 /// What each package may ask of ray-ipc: an end that does not speak a protocol does not link it.
 const PROTOCOLS: [(&str, &[&str]); 3] =
-    [("ray-helper", &["helper"]), ("ray-cli", &["control"]), ("ray-engine", &["control", "helper"])];
+    [("ray-helper", &["helper"]), ("ray-cli", &["control"]), ("ray-engine", &["control", "helper", "names"])];
 
 /// ray-ipc's own dependencies: what the two codecs and descriptor passing need.
 const IPC_DIRECT: [&str; 3] = ["bincode", "nix", "sendfd"];

@@ -128,7 +128,9 @@ const HELPER_KEYS: [(&str, &str); 10] = [
     ("keep", "\"\""),
 ];
 
-const ENGINE_KEYS: [&str; 11] = [
+const ENGINE_KEYS: [&str; 13] = [
+    "dns",
+    "search",
     "relays",
     "discovery",
     "external_addrs",
