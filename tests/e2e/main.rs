@@ -21,6 +21,7 @@ mod names_matrix;
 mod names_members;
 mod names_peace;
 mod names_programs;
+mod names_settings;
 mod privilege;
 mod publication;
 mod readiness;
