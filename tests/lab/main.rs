@@ -6,6 +6,7 @@ mod bench;
 mod commands;
 mod hosts;
 mod infra;
+mod names;
 mod processes;
 mod rootless;
 mod teardown;

@@ -59,7 +59,7 @@ fn what_holds_a_host_together_has_no_rights() {
 fn a_killed_engine_is_told_and_can_be_started_again() {
     let config = LabConfig { infra: false, nodes: 1, ..LabConfig::default() };
     let lab = Lab::start(config).unwrap();
-    let engine = || lab.status().unwrap().nodes[1].processes[1].clone();
+    let engine = || lab.status().unwrap().nodes[1].processes[2].clone();
     let first = engine();
     assert!(first.process == Process::Engine && first.pid.is_some() && first.ended.is_none(), "{first:?}");
     lab.kill("n1", Process::Engine, Signal::SIGKILL).unwrap();
@@ -72,7 +72,7 @@ fn a_killed_engine_is_told_and_can_be_started_again() {
 }
 
 #[test]
-fn helper_and_engine_start_with_the_rights_that_a_distribution_gives_them() {
+fn all_programs_start_with_the_rights_that_a_distribution_gives_them() {
     let lab = bare(1);
     // What a program finds at its start, before it drops anything itself.
     let helper = enter(&lab, "helper");
@@ -82,6 +82,11 @@ fn helper_and_engine_start_with_the_rights_that_a_distribution_gives_them() {
         [("CapPrm", NET_ADMIN), ("CapEff", NET_ADMIN), ("CapBnd", NET_ADMIN), ("CapInh", NONE), ("CapAmb", NONE)]
     {
         assert_eq!(field(&helper, set), caps, "{set} of the helper");
+    }
+    let names = enter(&lab, "names");
+    assert_eq!((field(&names, "Uid"), field(&names, "Groups")), ("0\t0\t0\t0", "60077"));
+    for set in ["CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb"] {
+        assert_eq!(field(&names, set), NONE, "{set} of the program for names");
     }
     let engine = enter(&lab, "engine");
     assert_eq!(field(&engine, "Uid"), "60077\t60077\t60077\t60077");

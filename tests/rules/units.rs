@@ -172,7 +172,9 @@ const HELPER_KEYS: [(&str, &str); 10] = [
 const NAMES_KEYS: [(&str, &str); 4] =
     [("engine_user", "\"rayfish\""), ("interface", "\"ray0\""), ("backend", "\"auto\""), ("full", "\"deny\"")];
 
-const ENGINE_KEYS: [&str; 11] = [
+const ENGINE_KEYS: [&str; 13] = [
+    "dns",
+    "search",
     "relays",
     "discovery",
     "external_addrs",

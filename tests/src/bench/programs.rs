@@ -8,7 +8,7 @@ use std::{
 use super::BenchError;
 use crate::binaries;
 
-const PACKAGES: [&str; 4] = ["ray-helper", "ray-engine", "ray-cli", "ray-tests"];
+const PACKAGES: [&str; 5] = ["ray-helper", "ray-names", "ray-engine", "ray-cli", "ray-tests"];
 const PROFILE: &str = "release";
 
 /// The directory of the programs under test.

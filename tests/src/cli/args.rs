@@ -80,7 +80,7 @@ pub(super) enum Verb {
         #[arg(long, default_value = DEFAULT_NAME, help = "Which lab")]
         name: String,
         node: String,
-        /// helper or engine (infra on the host infra)
+        /// helper, names or engine (infra on the host infra)
         #[arg(default_value = "engine")]
         process: Process,
     },
@@ -89,7 +89,7 @@ pub(super) enum Verb {
         #[arg(long, default_value = DEFAULT_NAME, help = "Which lab")]
         name: String,
         node: String,
-        /// helper or engine (infra on the host infra)
+        /// helper, names or engine (infra on the host infra)
         process: Process,
         /// Name or number
         #[arg(long, default_value = "KILL")]

@@ -9,14 +9,14 @@ use std::{
 use super::{DemoError, steps::Steps};
 use crate::binaries;
 
-const PACKAGES: [&str; 4] = ["ray-helper", "ray-engine", "ray-cli", "ray-tests"];
-const NAMES: [&str; 3] = ["ray-helper", "ray-engine", "ray"];
+const PACKAGES: [&str; 5] = ["ray-helper", "ray-names", "ray-engine", "ray-cli", "ray-tests"];
+const NAMES: [&str; 4] = ["ray-helper", "ray-names", "ray-engine", "ray"];
 /// Lines of the compiler's output that are shown when a build fails.
 const TAIL_LINES: usize = 40;
 
 /// Lets cargo build what is missing or stale. A copy of the programs without their source is used as it is.
 pub(super) fn build(steps: &mut Steps) -> Result<(), DemoError> {
-    steps.step("building ray-helper, ray-engine and ray");
+    steps.step("building ray-helper, ray-names, ray-engine and ray");
     let directory = binaries::directory().map_err(|error| DemoError::new(format!("finding the programs: {error}")))?;
     let source = binaries::workspace();
     if !source.join("Cargo.toml").exists() {

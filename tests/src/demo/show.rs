@@ -280,7 +280,7 @@ fn show_state(lab: &Lab) -> Result<(), DemoError> {
 fn log_tails(lab: &Lab) -> Vec<String> {
     let mut lines = Vec::new();
     for node in NODES {
-        for process in [Process::Helper, Process::Engine] {
+        for process in [Process::Helper, Process::Names, Process::Engine] {
             let log = lab.logs(node, process).unwrap_or_default();
             let all: Vec<&str> = log.lines().collect();
             lines.push(format!("── log of {node}'s {}, last lines", process.name()));

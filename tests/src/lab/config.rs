@@ -34,7 +34,7 @@ pub struct LabConfig {
     pub infra: bool,
     /// Environment of every helper and engine.
     pub env: BTreeMap<String, String>,
-    /// The directory of ray, ray-helper, ray-engine and ray-lab; absent: where the running program is.
+    /// The directory of ray, ray-helper, ray-names, ray-engine and ray-lab; absent: where the running program is.
     pub programs: Option<PathBuf>,
 }
 
@@ -55,9 +55,9 @@ impl Default for LabConfig {
 }
 
 impl LabConfig {
-    /// Nodes without helper and engine, and no infra: hosts on a switch.
+    /// Nodes without any of our programs, and no infra: hosts on a switch.
     pub fn bare(nodes: u32) -> Self {
-        let bare = NodeConfig { helper: false, engine: false, ..NodeConfig::default() };
+        let bare = NodeConfig { helper: false, names: false, engine: false, ..NodeConfig::default() };
         let overrides = (1..=nodes).map(|number| (format!("n{number}"), bare.clone())).collect();
         Self { nodes, overrides, infra: false, ..Self::default() }
     }
@@ -107,17 +107,31 @@ pub fn check_name(name: &str) -> Result<(), LabError> {
 pub struct NodeConfig {
     /// Whether the helper is started with the lab.
     pub helper: bool,
+    /// Whether the program for names is started with the lab.
+    pub names: bool,
     /// Whether the engine is started with the lab.
     pub engine: bool,
     /// Lines for `/etc/rayfish/helper.toml`; a line replaces the lab's own of the same key.
     pub helper_toml: String,
+    /// Lines for `/etc/rayfish/names.toml`; a line replaces the lab's own of the same key.
+    pub names_toml: String,
     /// Lines for `/etc/rayfish/engine.toml`; a line replaces the lab's own of the same key.
     pub engine_toml: String,
+    /// A directory with another system's files, which the node sees instead of the host's. Nothing is written there.
+    pub root: Option<PathBuf>,
 }
 
 impl Default for NodeConfig {
     fn default() -> Self {
-        Self { helper: true, engine: true, helper_toml: String::new(), engine_toml: String::new() }
+        Self {
+            helper: true,
+            names: true,
+            engine: true,
+            helper_toml: String::new(),
+            names_toml: String::new(),
+            engine_toml: String::new(),
+            root: None,
+        }
     }
 }
 

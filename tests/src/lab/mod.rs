@@ -119,7 +119,7 @@ impl Lab {
         self.ask(&Request::Kill { node: node.to_owned(), process, signal: signal as i32 })
     }
 
-    /// Starts a process of a node that is not running, or both, and waits until it answers.
+    /// Starts a process of a node that is not running, or all, and waits until it answers.
     pub fn start_process(&self, node: &str, process: Option<Process>) -> Result<(), LabError> {
         self.start_process_with(node, process, &[])
     }
@@ -135,9 +135,14 @@ impl Lab {
         self.ask(&Request::Start { node: node.to_owned(), process, env })
     }
 
-    /// Ends a process of a node in order, or both.
+    /// Ends a process of a node in order, or all.
     pub fn stop_process(&self, node: &str, process: Option<Process>) -> Result<(), LabError> {
         self.ask(&Request::Stop { node: node.to_owned(), process })
+    }
+
+    /// Runs what a service manager runs after the end of a process: `--undo`, with the rights of that process.
+    pub fn undo(&self, node: &str, process: Process) -> Result<(), LabError> {
+        self.ask(&Request::Undo { node: node.to_owned(), process })
     }
 
     /// Pulls a node's cable.
@@ -264,12 +269,12 @@ impl Node<'_> {
         self.lab.kill(self.name, process, signal)
     }
 
-    /// Starts both processes.
+    /// Starts all processes.
     pub fn start(&self) -> Result<(), LabError> {
         self.lab.start_process(self.name, None)
     }
 
-    /// Ends both processes in order.
+    /// Ends all processes in order.
     pub fn stop(&self) -> Result<(), LabError> {
         self.lab.stop_process(self.name, None)
     }

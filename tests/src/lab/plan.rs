@@ -25,6 +25,8 @@ pub const PROGRAMS_DIR: &str = "/run/ray-lab/bin";
 pub const ENGINE_SOCKET: &str = ray_ipc::control::SOCKET_PATH;
 /// Where the helper waits for its engine.
 pub const HELPER_SOCKET: &str = "/run/rayfish/helper.sock";
+/// Where the program for names waits for its engine.
+pub const NAMES_SOCKET: &str = ray_ipc::names::SOCKET_PATH;
 
 /// The node's underlay addresses. Both read alike: n2 is 10.77.0.12 and fd77::12.
 pub fn addresses(node: &str) -> Option<(Ipv4Addr, Ipv6Addr)> {

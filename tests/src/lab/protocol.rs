@@ -49,6 +49,11 @@ pub enum Request {
         node: String,
         process: Option<Process>,
     },
+    /// Runs what a service manager runs after the end of a process.
+    Undo {
+        node: String,
+        process: Process,
+    },
     Link {
         node: String,
         up: bool,
@@ -110,6 +115,7 @@ pub struct ExecRequest {
 #[serde(rename_all = "snake_case")]
 pub enum Process {
     Helper,
+    Names,
     Engine,
     /// The relay and the pkarr server, in the node of that name.
     Infra,
@@ -119,6 +125,7 @@ impl Process {
     pub fn name(self) -> &'static str {
         match self {
             Self::Helper => "helper",
+            Self::Names => "names",
             Self::Engine => "engine",
             Self::Infra => "infra",
         }
@@ -129,10 +136,10 @@ impl FromStr for Process {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Helper, Self::Engine, Self::Infra]
+        [Self::Helper, Self::Names, Self::Engine, Self::Infra]
             .into_iter()
             .find(|process| process.name() == text)
-            .ok_or_else(|| format!("{text:?} is none of helper, engine, infra"))
+            .ok_or_else(|| format!("{text:?} is none of helper, names, engine, infra"))
     }
 }
 

@@ -54,6 +54,9 @@ fn programs_of(config: &LabConfig, supervisor: &Path) -> Result<String, LabError
     if nodes.iter().any(|node| node.helper) {
         program("ray-helper")?;
     }
+    if nodes.iter().any(|node| node.names) {
+        program("ray-names")?;
+    }
     if nodes.iter().any(|node| node.engine) {
         program("ray-engine")?;
         program("ray")?;
@@ -65,8 +68,8 @@ fn programs_of(config: &LabConfig, supervisor: &Path) -> Result<String, LabError
 
 /// Programs that the caller has built: nothing is built here.
 fn given_programs(directory: &Path) -> Result<String, LabError> {
-    let missing =
-        ["ray", "ray-helper", "ray-engine", "ray-lab"].into_iter().find(|name| !directory.join(name).is_file());
+    let names = ["ray", "ray-helper", "ray-names", "ray-engine", "ray-lab"];
+    let missing = names.into_iter().find(|name| !directory.join(name).is_file());
     if let Some(name) = missing {
         return Err(LabError::Refused(format!("there is no {name} in {}", directory.display())));
     }

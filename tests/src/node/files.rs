@@ -21,7 +21,7 @@ pub(super) fn furnish(node: &str, config: &NodeConfig) -> Result<(), MountError>
     fresh_file("/etc/group", &with_users(&read("/etc/group"), &users, |name, id| format!("{name}:x:{id}:")))?;
     fresh_file("/etc/hostname", &format!("{node}\n"))?;
     fresh_file("/etc/hosts", &format!("127.0.0.1 localhost {node}\n::1 localhost {node}\n"))?;
-    // Nobody listens there: a query is refused at once, where without a line it would time out.
+    // Unless a test has a server there, a query is refused at once, where without a line it would time out.
     fresh_file("/etc/resolv.conf", &format!("nameserver {}\n", infra_socket(53).ip()))?;
     if node != INFRA {
         furnish_rayfish(config)?;
@@ -33,6 +33,7 @@ fn furnish_rayfish(config: &NodeConfig) -> Result<(), MountError> {
     fresh_dir("/etc/rayfish", 0o755)?;
     let policy = format!("engine_user = \"{ENGINE_USER}\"\n");
     fresh_file("/etc/rayfish/helper.toml", &with_settings(&policy, &config.helper_toml))?;
+    fresh_file("/etc/rayfish/names.toml", &with_settings(&policy, &config.names_toml))?;
     let settings = format!(
         "relays = [\"http://{}\"]\ndiscovery = [\"http://{}/pkarr\"]\n",
         infra_socket(RELAY_PORT),

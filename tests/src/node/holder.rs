@@ -12,7 +12,7 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{files, mounts, netlink, privileges};
+use super::{files, mounts, netlink, privileges, root};
 use crate::lab::{INFRA, NodeConfig, plan};
 
 /// What a holder is told on its command line, as JSON.
@@ -35,6 +35,9 @@ pub fn run(args: &HolderArgs) -> Result<(), Box<dyn std::error::Error>> {
     mounts::try_fresh_sys();
     let own_programs = plan::PROGRAMS_DIR.trim_start_matches("/run/");
     mounts::fresh_run(&[&mounts::RUN_KEPT[..], &[own_programs]].concat())?;
+    if let Some(root) = &args.config.root {
+        root::enter(root)?;
+    }
     files::furnish(&args.node, &args.config)?;
     quiet_ipv6();
     say(NAMESPACES_READY)?;

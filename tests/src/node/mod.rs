@@ -6,4 +6,5 @@ pub mod holder;
 pub mod mounts;
 pub mod netlink;
 pub mod privileges;
+mod root;
 pub mod wire;

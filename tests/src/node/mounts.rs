@@ -21,7 +21,7 @@ use nix::{
 /// Parts of `/run` that programs of some distributions live in (links into a store, no sockets of the host).
 pub const RUN_KEPT: [&str; 4] = ["current-system", "booted-system", "wrappers", "opengl-driver"];
 /// Bound of one private tmpfs: logs and state of a lab are far smaller, a runaway log must not eat the host.
-const TMPFS_OPTIONS: &str = "mode=0755,size=512m";
+pub(super) const TMPFS_OPTIONS: &str = "mode=0755,size=512m";
 
 /// A mount or a file of a private tree that could not be made.
 #[derive(Debug)]
@@ -153,7 +153,7 @@ fn remove(path: &str) -> Result<(), MountError> {
     result.map_err(failed(format!("removing the host's {path} from the private tree")))
 }
 
-fn bind_path(source: &str, target: &str) -> Result<(), MountError> {
+pub(super) fn bind_path(source: &str, target: &str) -> Result<(), MountError> {
     mount(Some(source), target, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)
         .map_err(failed(format!("binding {target}")))
 }

@@ -1,4 +1,4 @@
-//! Who a process in a node is: the four sets of rights that the lab hands out.
+//! Who a process in a node is: the five sets of rights that the lab hands out.
 
 use std::{ffi::CString, fmt};
 
@@ -20,6 +20,8 @@ pub enum Privileges {
     /// root with CAP_NET_ADMIN and nothing else, now and after any exec; in the engine's group, so that it may give
     /// its socket to it.
     Helper,
+    /// root without any capability, now and after any exec; in the engine's group, as the helper is.
+    Names,
     /// The engine's user without any capability, now and after any exec.
     Engine,
     /// A user of the node as after a login.
@@ -70,7 +72,7 @@ impl Privileges {
     /// Name and home of the user.
     pub(super) fn user(&self) -> (String, String) {
         match self {
-            Self::Root | Self::Helper => ("root".to_owned(), "/root".to_owned()),
+            Self::Root | Self::Helper | Self::Names => ("root".to_owned(), "/root".to_owned()),
             Self::Engine => (ENGINE_USER.to_owned(), "/var/lib/rayfish".to_owned()),
             Self::User(name) => (name.clone(), "/".to_owned()),
         }
@@ -80,13 +82,8 @@ impl Privileges {
     pub(super) fn assume(&self) -> Result<(), PrivilegeError> {
         match self {
             Self::Root => Ok(()),
-            Self::Helper => {
-                setgroups(&[Gid::from_raw(ENGINE_UID)])?;
-                drop_bounding(&[Capability::CAP_NET_ADMIN])?;
-                caps::clear(None, CapSet::Inheritable)?;
-                // What is effective and permitted follows from the bounding set at the exec, as for any root process.
-                Ok(())
-            }
+            Self::Helper => become_bounded_root(&[Capability::CAP_NET_ADMIN]),
+            Self::Names => become_bounded_root(&[]),
             Self::Engine => {
                 drop_bounding(&[])?;
                 setgroups(&[])?;
@@ -103,6 +100,14 @@ impl Privileges {
             }
         }
     }
+}
+
+/// What is effective and permitted follows from the bounding set at the exec, as for any root process.
+fn become_bounded_root(kept: &[Capability]) -> Result<(), PrivilegeError> {
+    setgroups(&[Gid::from_raw(ENGINE_UID)])?;
+    drop_bounding(kept)?;
+    caps::clear(None, CapSet::Inheritable)?;
+    Ok(())
 }
 
 /// Removes every capability but `kept` from what the process and its descendants can ever have.

@@ -124,7 +124,7 @@ fn start_processes(running: &Running) -> Result<(), NodeError> {
         progress("starting the relay and the pkarr server");
         infra.start(&running.processes, &[Process::Infra], &BTreeMap::new())?;
     }
-    progress("starting the helpers and engines");
+    progress("starting helpers, names and engines");
     thread::scope(|scope| {
         let starts: Vec<_> = running
             .nodes
@@ -143,8 +143,9 @@ fn start_processes(running: &Running) -> Result<(), NodeError> {
 
 fn wanted(config: &NodeConfig) -> Vec<Process> {
     let helper = config.helper.then_some(Process::Helper);
+    let names = config.names.then_some(Process::Names);
     let engine = config.engine.then_some(Process::Engine);
-    helper.into_iter().chain(engine).collect()
+    helper.into_iter().chain(names).chain(engine).collect()
 }
 
 fn missing_fd() -> Box<dyn std::error::Error> {

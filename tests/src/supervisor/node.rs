@@ -21,7 +21,7 @@ use super::{
 use crate::{
     lab::{
         INFRA, NodeConfig, NodeStatus, Process, ProcessStatus,
-        plan::{LAB_DIR, PROGRAMS_DIR, addresses},
+        plan::{HELPER_SOCKET, LAB_DIR, NAMES_SOCKET, PROGRAMS_DIR, addresses},
         protocol::Reply,
         wait_until,
     },
@@ -113,7 +113,8 @@ impl Node {
             message: format!("building {name}: {}", chain(&*cause)),
             log_tail: log_tail(name, "namespaces"),
         })?;
-        let kinds: &[Process] = if name == INFRA { &[Process::Infra] } else { &[Process::Helper, Process::Engine] };
+        let kinds: &[Process] =
+            if name == INFRA { &[Process::Infra] } else { &[Process::Helper, Process::Names, Process::Engine] };
         let services =
             kinds.iter().map(|&process| Service { process, pid: None, ended: None, violations: 0 }).collect();
         let state = Mutex::new(State { link: true, wire: None, single_packets: false, services });
@@ -269,18 +270,38 @@ impl Node {
         self.lock().services.iter().map(|service| service.process).collect()
     }
 
+    /// Runs what a service manager runs after the end of `process`, and waits for its end.
+    pub(super) fn undo(&self, processes: &Processes, process: Process) -> Result<(), NodeError> {
+        let name = format!("the undo after the {} of {}", process.name(), self.name);
+        let (privileges, mut argv) = as_started(process);
+        argv.push("--undo".to_owned());
+        let mut command = self.command(privileges, argv, None)?;
+        let log = || open_log(&self.name, process.name());
+        let mut start = || -> io::Result<i32> {
+            command.envs(&self.env).stdin(Stdio::null()).stdout(log()?).stderr(log()?);
+            pid_of(&processes.spawn(&mut command)?)
+        };
+        let pid = start().map_err(|error| NodeError::caused(format!("starting {name}"), &error))?;
+        let Some(status) = processes.wait(pid, Some(READY_DEADLINE)) else {
+            processes.kill_session(pid);
+            return Err(NodeError::plain(format!("{name} does not end")));
+        };
+        match status {
+            0 => Ok(()),
+            status => Err(NodeError {
+                message: format!("{name}: {}", in_words(status)),
+                log_tail: log_tail(&self.name, process.name()),
+            }),
+        }
+    }
+
     fn launch(
         &self,
         processes: &Processes,
         process: Process,
         env: &BTreeMap<String, String>,
     ) -> Result<i32, NodeError> {
-        let program = |name: &str| vec![format!("{PROGRAMS_DIR}/{name}")];
-        let (privileges, argv) = match process {
-            Process::Helper => (Privileges::Helper, program("ray-helper")),
-            Process::Engine => (Privileges::Engine, program("ray-engine")),
-            Process::Infra => (Privileges::Engine, [program("ray-lab"), vec!["infra".to_owned()]].concat()),
-        };
+        let (privileges, argv) = as_started(process);
         let log = || open_log(&self.name, process.name());
         let start = || -> io::Result<i32> {
             let mut command =
@@ -293,7 +314,8 @@ impl Node {
 
     fn await_ready(&self, processes: &Processes, process: Process, pid: i32) -> Result<(), NodeError> {
         let answers = || match process {
-            Process::Helper => ready::helper(self.holder),
+            Process::Helper => ready::privileged(self.holder, HELPER_SOCKET),
+            Process::Names => ready::privileged(self.holder, NAMES_SOCKET),
             Process::Engine => ready::engine(self.holder),
             Process::Infra => ready::infra(self.holder),
         };
@@ -338,6 +360,17 @@ impl Service {
         self.pid = None;
         self.ended = Some(in_words(status));
         self.violations += u32::from(ExitStatus::from_raw(status).signal() == Some(Signal::SIGSYS as i32));
+    }
+}
+
+/// With what rights and how a process is started.
+fn as_started(process: Process) -> (Privileges, Vec<String>) {
+    let program = |name: &str| vec![format!("{PROGRAMS_DIR}/{name}")];
+    match process {
+        Process::Helper => (Privileges::Helper, program("ray-helper")),
+        Process::Names => (Privileges::Names, program("ray-names")),
+        Process::Engine => (Privileges::Engine, program("ray-engine")),
+        Process::Infra => (Privileges::Engine, [program("ray-lab"), vec!["infra".to_owned()]].concat()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     node::mounts::{self, MountError, failed},
 };
 
-const NAMES: [&str; 4] = ["ray", "ray-helper", "ray-engine", "ray-lab"];
+const NAMES: [&str; 5] = ["ray", "ray-helper", "ray-names", "ray-engine", "ray-lab"];
 
 /// The directory as it is outside, to be opened before `/run` is covered: it may lie below.
 pub(super) fn remember(directory: &str) -> Result<OwnedFd, MountError> {

@@ -9,7 +9,7 @@ use std::{
 
 use ray_ipc::control::{ClientHello, LENGTH_PREFIX, Message, ServerHello, VERSION};
 
-use crate::lab::plan::{ENGINE_SOCKET, HELPER_SOCKET, PKARR_PORT, RELAY_PORT};
+use crate::lab::plan::{ENGINE_SOCKET, PKARR_PORT, RELAY_PORT};
 
 /// How long one hello may take.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
@@ -18,12 +18,12 @@ const ACCEPTS: &str = "00010000";
 /// The state of a listening socket in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
-/// Whether the helper listens. It is not connected to: it serves its engine and nobody else.
-pub(super) fn helper(holder: i32) -> bool {
+/// Whether a privileged program listens at `socket`. It is not connected to: it serves its engine and nobody else.
+pub(super) fn privileged(holder: i32, socket: &str) -> bool {
     let table = fs::read_to_string(format!("/proc/{holder}/net/unix")).unwrap_or_default();
     table.lines().any(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        fields.get(3) == Some(&ACCEPTS) && fields.get(7) == Some(&HELPER_SOCKET)
+        fields.get(3) == Some(&ACCEPTS) && fields.get(7) == Some(&socket)
     })
 }
 

@@ -88,6 +88,10 @@ fn converse(running: &Arc<Running>, socket: &UnixDatagram) -> std::io::Result<()
                 wanted.reverse();
                 node.stop(&running.processes, &wanted).map_err(NodeError::into_reply)
             })),
+            Request::Undo { node, process } => done(
+                on(running, &node)
+                    .and_then(|node| node.undo(&running.processes, process).map_err(NodeError::into_reply)),
+            ),
             Request::Link { node, up } => {
                 done(on(running, &node).and_then(|node| node.set_link(up).map_err(NodeError::into_reply)))
             }

@@ -12,6 +12,7 @@ mod endpoint;
 pub mod flood;
 pub mod hold;
 pub mod http;
+pub mod names;
 pub mod notify;
 pub mod ping;
 pub mod ps;

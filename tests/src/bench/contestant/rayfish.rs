@@ -101,7 +101,7 @@ impl Contestant for Rayfish {
 
     fn log_tail(&self, site: &Site) -> Vec<String> {
         let Ok(lab) = site.lab() else { return Vec::new() };
-        let kinds = [Process::Helper, Process::Engine];
+        let kinds = [Process::Helper, Process::Names, Process::Engine];
         HOSTS.into_iter().flat_map(|node| kinds.into_iter().flat_map(move |kind| tail(lab, node, kind))).collect()
     }
 }

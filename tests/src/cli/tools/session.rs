@@ -12,7 +12,11 @@ use super::{Failure, stdin_end};
 use crate::{
     bench,
     cli::output::{note, print},
-    tool::{caller, dns_abuse, hold, http, notify, reach, sizes},
+    tool::{
+        caller, dns_abuse, hold, http,
+        names::{server, zone::Entry},
+        notify, reach, sizes,
+    },
 };
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +40,8 @@ pub(in crate::cli) enum Session {
         #[arg(long)]
         count: usize,
     },
+    /// Answer questions about public names, given as NAME TYPE VALUE, at port 53; prints each question
+    DnsServer { address: IpAddr, entries: Vec<Entry> },
     /// Print what services tell their manager at this socket
     NotifyListen { path: PathBuf },
     /// Call at the control socket again and again, and read no answer
@@ -62,6 +68,9 @@ pub(super) fn run(tool: Session) -> Result<u8, Failure> {
             return Ok(1);
         }
         Session::DnsHold { server, count } => dns_abuse::connections(server, count, stdin_end())?,
+        Session::DnsServer { address, entries } => {
+            server::serve(address, entries, || note("listening"), |line| drop(print(line)))?;
+        }
         Session::NotifyListen { path } => notify::listen(&path, || note("listening"), |line| drop(print(line)))?,
         Session::CallerCrowd { socket } => caller::crowd(&socket, count)?,
         Session::BenchAgent { cpu } => bench::serve(cpu)?,

@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -12,6 +13,10 @@ use crate::{
     cli::output::note,
     tool::{
         bulk, capture, dns_abuse, flood,
+        names::{
+            files, gopher,
+            watch::{self, Expected},
+        },
         reach::{self, Cell},
         sizes, stream,
     },
@@ -72,6 +77,19 @@ pub(in crate::cli) enum Traffic {
     },
     /// Send to a sizes-serve over TCP until our stdin ends, and report the longest silence
     Flow { target: SocketAddr },
+    /// Look names up by the C library, ten a second in turns, until our stdin ends, and report
+    DnsWatch {
+        /// NAME=ADDRESS,…; without addresses a name that nobody has
+        #[arg(required = true)]
+        names: Vec<Expected>,
+    },
+    /// Watch files and directories for changes until our stdin ends, and report
+    FilesWatch {
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Look a name up as programs do that read /etc/resolv.conf by themselves
+    DnsGopher { name: String },
     /// Ask which of tcp/ADDRESS:PORT, udp/ADDRESS:PORT and icmp/ADDRESS answer; one JSON object
     Reach {
         #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
@@ -96,6 +114,9 @@ pub(super) fn run(tool: Traffic) -> Result<Report, Failure> {
         Traffic::Sizes { target, max, step } => Report::judged(sizes::ask(target, max, step), sizes::Report::intact),
         Traffic::Bursts { target, count, segments, size } => Report::of(sizes::bursts(target, count, segments, size)),
         Traffic::Flow { target } => Report::of(sizes::flow(target, stdin_end())),
+        Traffic::DnsWatch { names } => Report::of(watch::watch(&names, stdin_end(), || note("watching"))),
+        Traffic::FilesWatch { paths } => Report::of(files::watch(&paths, stdin_end(), || note("watching"))),
+        Traffic::DnsGopher { name } => Report::of(gopher::look_up(&name)),
         Traffic::Reach { deadline, cells } => Report::of(reach::ask(&cells, deadline)),
     }
 }
