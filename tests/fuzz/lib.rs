@@ -6,6 +6,7 @@
 
 mod device;
 mod firewall;
+mod host;
 mod ledger;
 mod network;
 mod publish;
@@ -21,7 +22,7 @@ pub struct Target {
     pub samples: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "entry", run: ledger::entry, samples: ledger::entry_samples },
     Target { name: "invite", run: ledger::invite, samples: ledger::invite_samples },
     Target { name: "bundle", run: publish::bundle, samples: publish::bundle_samples },
@@ -31,6 +32,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "packet", run: firewall::packet, samples: firewall::packet_samples },
     Target { name: "rule", run: firewall::rule, samples: firewall::rule_samples },
     Target { name: "vnet", run: device::vnet, samples: device::vnet_samples },
+    Target { name: "bus", run: host::bus, samples: host::bus_samples },
     Target { name: "dns", run: network::dns, samples: network::dns_samples },
 ];
 

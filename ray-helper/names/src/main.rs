@@ -38,9 +38,9 @@ use ray_helper::{
 };
 use ray_ipc::names::SOCKET_PATH;
 use ray_names::{
-    backend,
+    backend::{self, networkmanager::NetworkManager},
     choose::{Look, choose},
-    config::{self, Config},
+    config::{self, Config, Wish},
     recover,
     resolv_conf::Place,
     serve::Server,
@@ -77,7 +77,7 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
         log::line(format_args!("what an earlier run left: {failure}"));
     }
     let watch = Watch::new().map_err(Stop::runtime)?;
-    let look = Look::at_host(None);
+    let look = Look::at_host(networkmanager(&config));
     let choice = choose(&config, &look);
     let edited = backend::edited(choice.backend, look.place.directory());
     let needs =
@@ -91,6 +91,20 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
         choice.why
     ));
     Server::new(config, (choice, look.clone()), listener, (signals, watch), manager).run().map_err(Stop::runtime)
+}
+
+/// How NetworkManager keeps names, where it runs. Asked only where the answer may matter.
+fn networkmanager(config: &Config) -> Option<String> {
+    match config.backend {
+        Wish::Fixed(_) => None,
+        Wish::Auto => match NetworkManager::new().manner() {
+            Ok(manner) => manner.map(|manner| manner.mode),
+            Err(failure) => {
+                log::line(format_args!("NetworkManager does not say how it keeps names: {failure}"));
+                None
+            }
+        },
+    }
 }
 
 /// Runs what a service manager runs after a process's end.

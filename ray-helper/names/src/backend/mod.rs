@@ -13,8 +13,7 @@ use ray_ipc::names::{Backend, Conflict, State, Wanted};
 
 use crate::config::Config;
 
-/// Where NetworkManager's own resolver reads what it is to do.
-pub const DNSMASQ_DIRECTORY: &str = "/etc/NetworkManager/dnsmasq.d";
+pub use networkmanager::DIRECTORY as DNSMASQ_DIRECTORY;
 
 /// One way to make the host ask the mesh's resolver. All of them are told the whole of what is wanted.
 pub trait Keeper: fmt::Debug {

@@ -58,6 +58,14 @@ pub struct NetworkManager {
     loaded: Option<String>,
 }
 
+/// What stands in the place of our file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    Ours(String),
+    Foreign,
+}
+
 /// What it does with the host's DNS settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manner {
@@ -96,12 +104,16 @@ impl NetworkManager {
         self.service.call(step, (PATH, NAME, "Reload"), vec![Value::U32(RELOAD_DNS)]).map(drop)
     }
 
-    /// Whether there is a file of that name, and it is ours.
-    fn is_ours(&self) -> Result<bool, Failure> {
-        match read_own(&self.directory.join(FILE)) {
-            Ok(text) => Ok(text.starts_with(HEADER)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(failed("reading our file for dnsmasq")(error)),
+    /// What stands in the place of our file. What cannot be read as a file is not ours.
+    fn found(&self) -> Result<Found, Failure> {
+        match read_regular(&self.directory.join(FILE)) {
+            Ok(text) if text.starts_with(HEADER) => Ok(Found::Ours(text)),
+            Ok(_) => Ok(Found::Foreign),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(failed("reading our file for dnsmasq")(error))
+            }
+            Err(_) => Ok(Found::Foreign),
         }
     }
 
@@ -140,11 +152,15 @@ impl Keeper for NetworkManager {
         if mode != DNSMASQ {
             self.unset()?;
             let what = format!("NetworkManager keeps names with {mode:?}, no longer with dnsmasq");
-            let conflicts = vec![Conflict { what, remedy: "run: systemctl restart rayfish-names".to_owned() }];
-            return Ok(Outcome { state: State::StoodDown, set: vec![], conflicts, again: now.checked_add(LOOK_AGAIN) });
+            return Ok(stood_down(now, what, "run: systemctl restart rayfish-names"));
         }
         let text = lines(wanted);
-        let stands = read_own(&self.directory.join(FILE)).is_ok_and(|found| found == text);
+        let found = self.found()?;
+        if found == Found::Foreign {
+            let what = format!("{}/{FILE} is there, and is not ours", self.directory.display());
+            return Ok(stood_down(now, what, "remove it, or give it another name"));
+        }
+        let stands = found == Found::Ours(text.clone());
         if !stands {
             self.write(&text)?;
         }
@@ -154,16 +170,18 @@ impl Keeper for NetworkManager {
             self.loaded = Some(text);
         }
         let set = [format!("file {}/{FILE}", self.directory.display())].into_iter();
-        let set = set.chain(domains::in_words(&Wanted { search: vec![], ..wanted.clone() })).collect();
+        let done = Wanted { mode: Mode::Names, search: vec![], ..wanted.clone() };
+        let set = set.chain(domains::in_words(&done)).collect();
         let pause = if self.service.has_more() { Duration::ZERO } else { LOOK_AGAIN };
-        Ok(Outcome { state: State::Set, set, conflicts: no_search(wanted), again: now.checked_add(pause) })
+        Ok(Outcome { state: State::Set, set, conflicts: left_out(wanted), again: now.checked_add(pause) })
     }
 
     /// In an order in which the file is there until nobody has read it: it tells a successor that this is not done.
     fn unset(&mut self) -> Result<(), Failure> {
         self.loaded = None;
-        if !self.is_ours()? {
-            return Ok(());
+        match self.found()? {
+            Found::Ours(_) => {}
+            Found::Nothing | Found::Foreign => return Ok(()),
         }
         self.write(HEADER)?;
         if self.manner()?.is_some_and(|manner| manner.mode == DNSMASQ) {
@@ -191,14 +209,14 @@ impl Keeper for NetworkManager {
     }
 }
 
+fn stood_down(now: Instant, what: String, remedy: &str) -> Outcome {
+    let conflicts = vec![Conflict { what, remedy: remedy.to_owned() }];
+    Outcome { state: State::StoodDown, set: vec![], conflicts, again: now.checked_add(LOOK_AGAIN) }
+}
+
 /// The file: each server for each domain.
 fn lines(wanted: &Wanted) -> String {
-    let all = match wanted.mode {
-        // dnsmasq's word for all names.
-        Mode::Full => Some("#".to_owned()),
-        Mode::Names => None,
-    };
-    let domains: Vec<String> = all.into_iter().chain([DOMAIN.to_owned()]).chain(domains::reverse()).collect();
+    let domains: Vec<String> = [DOMAIN.to_owned()].into_iter().chain(domains::reverse()).collect();
     let mut text = HEADER.to_owned();
     for server in domains::servers(wanted) {
         for part in domains.chunks(DOMAINS_A_LINE) {
@@ -209,15 +227,22 @@ fn lines(wanted: &Wanted) -> String {
     text
 }
 
-/// dnsmasq answers names; which are tried for a short one stands in a file that NetworkManager writes.
-fn no_search(wanted: &Wanted) -> Vec<Conflict> {
-    if wanted.search.is_empty() {
-        return vec![];
+/// What this keeper cannot do.
+fn left_out(wanted: &Wanted) -> Vec<Conflict> {
+    let mut conflicts = Vec::new();
+    if wanted.mode == Mode::Full {
+        // dnsmasq asks whichever answers fastest of ours for all names and those that NetworkManager gives it.
+        let what =
+            "NetworkManager's dnsmasq asks the host's own resolvers too, so that only mesh names come to the mesh";
+        conflicts.push((what, "write to names.toml: backend = \"file\"".to_owned()));
     }
-    let search: Vec<String> = domains::search(wanted).collect();
-    let what = "NetworkManager has no place for search domains of ours".to_owned();
-    let remedy = format!("run: nmcli connection modify NAME +ipv4.dns-search {}", search.join(","));
-    vec![Conflict { what, remedy }]
+    if !wanted.search.is_empty() {
+        // dnsmasq answers names; which are tried for a short one stands in a file that NetworkManager writes.
+        let search: Vec<String> = domains::search(wanted).collect();
+        let remedy = format!("run: nmcli connection modify NAME +ipv4.dns-search {}", search.join(","));
+        conflicts.push(("NetworkManager has no place for search domains of ours", remedy));
+    }
+    conflicts.into_iter().map(|(what, remedy)| Conflict { what: what.to_owned(), remedy }).collect()
 }
 
 /// What NetworkManager has from its connections. Of VPNs too: their names are theirs, so they come last.
@@ -250,7 +275,7 @@ fn check_directory(directory: &Path) -> Result<(), Failure> {
 }
 
 /// A regular file, up to a bound.
-fn read_own(path: &Path) -> io::Result<String> {
+fn read_regular(path: &Path) -> io::Result<String> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidData.into());

@@ -66,7 +66,7 @@ impl Resolved {
         }
     }
 
-    /// Whether the link has all that is wanted. `None` where resolved does not know it.
+    /// Whether the link has all that is wanted.
     fn agrees(&mut self, link: i32, wanted: &Wanted) -> Result<bool, Failure> {
         let step = "asking systemd-resolved for the interface";
         let answer = self.service.call(step, (PATH, MANAGER, "GetLink"), vec![Value::I32(link)])?;
@@ -100,9 +100,9 @@ impl Resolved {
         }
     }
 
-    fn revert(&mut self) -> Result<(), Failure> {
-        let Some(link) = self.marked_link() else { return Ok(()) };
-        self.change(link, "RevertLink", Value::Bool(true))
+    fn revert(&mut self, link: i32) -> Result<(), Failure> {
+        let step = "undoing the settings of the interface";
+        self.service.call(step, (PATH, MANAGER, "RevertLink"), vec![Value::I32(link)]).map(drop)
     }
 
     /// The interface's index, while it is the helper's.
@@ -149,9 +149,12 @@ impl Keeper for Resolved {
 
     fn unset(&mut self) -> Result<(), Failure> {
         self.set = None;
-        // It keeps settings of interfaces over its own restart, so one that is down still has them.
+        self.owes_undo = false;
+        // Settings go with their interface.
+        let Some(link) = self.marked_link() else { return Ok(()) };
+        // It keeps those of interfaces over its own restart, so one that is down still has them.
         self.owes_undo = !self.service.is_there()?;
-        if self.owes_undo { Ok(()) } else { self.revert() }
+        if self.owes_undo { Ok(()) } else { self.revert(link) }
     }
 
     fn watch(&self) -> Option<BorrowedFd<'_>> {
@@ -160,8 +163,9 @@ impl Keeper for Resolved {
 
     fn changed(&mut self, _: Instant) -> bool {
         let changed = self.service.changed();
-        if changed && self.owes_undo && self.service.is_there() == Ok(true) {
-            self.owes_undo = self.revert().is_err();
+        if changed && self.owes_undo {
+            // What fails is tried at the next sign.
+            let _ = self.unset();
         }
         changed
     }

@@ -29,7 +29,7 @@ const BUS_PATH: &str = "/org/freedesktop/DBus";
 const BUS_DEADLINE: Duration = Duration::from_secs(2);
 /// Longest line of the login.
 const LINE_MAX: usize = 512;
-/// Signals kept until somebody asks for them. Any of them says no more than "look again", so the rest is not missed.
+/// Signals kept until somebody asks for them: of a program that comes and goes faster, the first ones say enough.
 const SIGNALS_MAX: usize = 64;
 /// Messages read at one go: a flood must not keep the caller.
 const MESSAGES_AT_ONCE: usize = 256;
@@ -107,7 +107,7 @@ impl Bus {
         }
     }
 
-    /// The signals that have come in. Does not wait.
+    /// The bus's own signals that have come in. Does not wait.
     pub fn signals(&mut self) -> Result<Vec<Message>, BusError> {
         for _ in 0..MESSAGES_AT_ONCE {
             match self.receive(Instant::now()) {
@@ -134,22 +134,23 @@ impl Bus {
         self.send(&bytes, deadline)?;
         loop {
             let message = self.receive(deadline)?;
-            if message.answers != Some(serial) {
-                self.keep(message);
-                continue;
-            }
             match message.kind {
-                Kind::Return => return Ok(message.body),
-                Kind::Error => return Err(refused(message)),
-                // Only answers answer.
-                Kind::Call | Kind::Signal | Kind::Other => {}
+                Kind::Return if message.answers == Some(serial) => return Ok(message.body),
+                Kind::Error if message.answers == Some(serial) => return Err(refused(message)),
+                Kind::Return | Kind::Error | Kind::Call | Kind::Signal | Kind::Other => self.keep(message),
+            }
+            // Reading waits only where there is nothing to read.
+            if Instant::now() >= deadline {
+                return Err(BusError::TimedOut);
             }
         }
     }
 
-    /// Signals are kept; late answers and calls of others are nothing to us.
+    /// The bus's own signals are kept. Those of others anybody may send, and as many as he likes; late answers and calls
+    /// are nothing to us.
     fn keep(&mut self, message: Message) {
-        if message.kind == Kind::Signal && self.signals.len() < SIGNALS_MAX {
+        let genuine = message.kind == Kind::Signal && message.sender.as_deref() == Some(BUS_NAME);
+        if genuine && self.signals.len() < SIGNALS_MAX {
             self.signals.push_back(message);
         }
     }

@@ -32,3 +32,6 @@ pub const DEPTH_MAX: usize = 16;
 /// What is wrong with bytes that came from the bus, or with a value that shall go there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
+
+#[cfg(test)]
+mod tests;
