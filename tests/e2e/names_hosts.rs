@@ -181,7 +181,7 @@ impl Keeper {
         }
     }
 
-    /// Everything of the host's settings that can be seen, as text. A link without settings is left out.
+    /// Everything of the host's settings that can be seen, as text. A link without settings is left out, and so are the numbers of links.
     fn settings(self) -> &'static str {
         match self {
             Self::File | Self::NetworkManager => {
@@ -195,7 +195,7 @@ impl Keeper {
                 "stat -c '%F %a %u %g %n' /etc/resolv.conf*; readlink /etc/resolv.conf; cat /etc/resolv.conf\n\
                  grep -v '^#' /run/systemd/resolve/resolv.conf\n\
                  for what in dns domain default-route llmnr mdns dnssec dnsovertls nta; do\n\
-                 echo \"== $what\"; resolvectl $what | grep -v '(ray0):\\( no\\| yes\\)\\?$'; done"
+                 echo \"== $what\"; resolvectl $what | sed 's/^Link [0-9]*/Link/' | grep -v '(ray0):\\( no\\| yes\\)\\?$'; done"
             }
             Self::Dnsmasq => {
                 "stat -c '%F %a %u %g %n' /etc/resolv.conf*; readlink /etc/resolv.conf; cat /etc/resolv.conf\n\
