@@ -173,7 +173,7 @@ impl Server {
         if !changed {
             return false;
         }
-        self.look = Look::at_host(self.look.network_manager.take());
+        self.look = Look::at_host();
         self.host = self.keeper.upstreams().unwrap_or_else(|| report::listed(&self.look));
         self.follow();
         let choice = choose(&self.config, &self.look);
