@@ -117,6 +117,9 @@ mod tests {
     fn another_kind_of_path_begins_anew() {
         let mut watch = Watch::new(heard(7), 1, 0);
         assert_eq!(watch.look(Heard { directly: false, datagrams: 7 }, 2, SILENCE, 0), Seen::Unclear);
-        assert_eq!(watch.look(Heard { directly: false, datagrams: 7 }, 3, SILENCE + RELAY_SILENCE - 1, 0), Seen::Unclear);
+        assert_eq!(
+            watch.look(Heard { directly: false, datagrams: 7 }, 3, SILENCE + RELAY_SILENCE - 1, 0),
+            Seen::Unclear
+        );
     }
 }
