@@ -12,6 +12,7 @@ let
   toml = pkgs.formats.toml { };
   settings = toml.generate "engine.toml" cfg.settings;
   policy = toml.generate "helper.toml" cfg.policy;
+  names = toml.generate "names.toml" cfg.names;
 in
 {
   options.services.rayfish = {
@@ -42,6 +43,15 @@ in
       };
       description = "What the privileged helper may do; see {manpage}`rayfish-helper.toml(5)`.";
     };
+
+    names = lib.mkOption {
+      type = lib.types.attrsOf lib.types.str;
+      default = { };
+      example = {
+        backend = "off";
+      };
+      description = "What may be done with the host's DNS settings; see {manpage}`rayfish-names.toml(5)`.";
+    };
   };
 
   config = lib.mkIf cfg.enable {
@@ -67,6 +77,10 @@ in
         source = policy;
         mode = "0644";
       };
+      "rayfish/names.toml" = {
+        source = names;
+        mode = "0644";
+      };
       "sysctl.d/60-rayfish.conf".source = "${cfg.package}/lib/sysctl.d/60-rayfish.conf";
     };
 
@@ -76,6 +90,10 @@ in
     systemd.services.rayfish-helper = {
       stopIfChanged = false;
       restartTriggers = [ policy ];
+    };
+    systemd.services.rayfish-names = {
+      stopIfChanged = false;
+      restartTriggers = [ names ];
     };
     systemd.services.rayfish-engine = {
       stopIfChanged = false;

@@ -1,4 +1,4 @@
-# The three programs with their units, manual pages and completions, from the source tree that this file lies in.
+# The programs with their units, manual pages and completions, from the source tree that this file lies in.
 {
   lib,
   rustPlatform,
@@ -14,10 +14,11 @@ rustPlatform.buildRustPackage {
 
   nativeBuildInputs = [ installShellFiles ];
 
-  # The helper by itself, so that no feature that another program asks for ends up in it.
+  # The privileged programs by themselves, so that no feature that another program asks for ends up in them.
   buildPhase = ''
     runHook preBuild
     cargo build --release --offline --locked -p ray-helper
+    cargo build --release --offline --locked -p ray-names
     cargo build --release --offline --locked -p ray-engine -p ray-cli
     cargo run --release --offline --locked -p ray-cli --example manual -- manual
     runHook postBuild
@@ -28,7 +29,8 @@ rustPlatform.buildRustPackage {
 
   installPhase = ''
     runHook preInstall
-    install -D -m 0755 -t $out/libexec/rayfish target/release/ray-helper target/release/ray-engine
+    install -D -m 0755 -t $out/libexec/rayfish target/release/ray-helper target/release/ray-names \
+      target/release/ray-engine
     install -D -m 0755 -t $out/bin target/release/ray
     install -D -m 0644 -t $out/lib/systemd/system packaging/systemd/*
     install -D -m 0644 -t $out/lib/sysctl.d packaging/sysctl.d/*

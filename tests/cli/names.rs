@@ -29,6 +29,13 @@ fn the_first_line_says_whether_programs_find_mesh_names() {
             "programs here do not find mesh names: another program's settings go first\n",
         ),
         (
+            DnsReply {
+                host: Some(HostDns { backend: "off".into(), ..samples::status().host.unwrap() }),
+                ..samples::status()
+            },
+            "root keeps this host's DNS settings as they are",
+        ),
+        (
             DnsReply { host: host(DnsState::Unset), answers: vec![], ..samples::status() },
             "nothing is changed on this host: the tunnel is not up",
         ),

@@ -88,20 +88,30 @@ fn no_line_is_redundant() {
 
 #[test]
 fn the_serving_helper_has_at_most_forty_calls() {
-    let [_, _, (_, helper)] = policies();
+    let [_, _, (_, helper), ..] = policies();
     let names: Vec<&str> = helper.allowed_names().collect();
     assert!(names.len() <= HELPER_CALLS_MAX, "{}: {names:?}", names.len());
 }
 
 #[test]
-fn what_the_serving_helper_may_do_its_start_may_do_too() {
-    let [_, (_, start), (_, helper)] = policies();
-    for (rule, number) in numbered(&helper) {
-        let arguments = witness::arguments(rule);
-        assert_eq!(judge(&start, number, &arguments), judge(&helper, number, &arguments), "{rule:?}");
-        // As it runs: the second on top of the first.
-        let outcome = child::call(&[&start, &helper], number, &arguments);
-        assert_ne!(outcome, Outcome::Killed, "{rule:?}");
+fn what_a_serving_program_may_do_its_start_may_do_too() {
+    let [_, (_, helper_start), (_, helper), (_, names_start), (_, names), (_, names_bus)] = policies();
+    for (start, serving) in [(&helper_start, &helper), (&names_start, &names), (&names_start, &names_bus)] {
+        for (rule, number) in numbered(serving) {
+            let arguments = witness::arguments(rule);
+            assert_eq!(judge(start, number, &arguments), judge(serving, number, &arguments), "{rule:?}");
+            // As it runs: the second on top of the first.
+            let outcome = child::call(&[start, serving], number, &arguments);
+            assert_ne!(outcome, Outcome::Killed, "{rule:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_of_resolvers_needs_no_socket() {
+    let [.., (_, names), _] = policies();
+    for call in ["socket", "connect", "bind", "listen", "sendto"] {
+        assert!(!names.allowed_names().any(|name| name == call), "{call}");
     }
 }
 

@@ -7,6 +7,7 @@ use ray_confine::{
     engine::{self, Places},
     filter::{Filters, Violation},
     helper,
+    names::{self, Needs},
     policy::Policy,
 };
 
@@ -31,6 +32,18 @@ fn the_helper_does_not_start_where_a_mandatory_step_fails() {
 }
 
 #[test]
+fn the_program_for_names_does_not_start_where_a_mandatory_step_fails() {
+    for call in NEEDED.iter().chain(&["capset"]) {
+        assert_eq!(try_without(call, "names_alone"), "refused", "{call}");
+    }
+}
+
+#[test]
+fn the_program_for_names_refuses_to_run_half_confined() {
+    assert!(matches!(names::check(), Err(ConfineError::NotConfined { .. })));
+}
+
+#[test]
 fn the_helper_refuses_to_run_half_confined() {
     // As the tests run, nothing at all is in force.
     let Err(error @ ConfineError::NotConfined { .. }) = helper::check() else { panic!("taken for confined") };
@@ -52,6 +65,13 @@ fn engine_alone() {
 fn helper_alone() {
     if breaks() {
         answer(helper::confine(Path::new("/")).is_err());
+    }
+}
+
+#[test]
+fn names_alone() {
+    if breaks() {
+        answer(names::confine(&Needs { socket_dir: None, edited: &[], bus: false }).is_err());
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod crash;
+mod dns;
 mod doctor;
 mod firewall;
 mod firewall_differential;
@@ -18,8 +19,10 @@ mod mesh;
 mod modes;
 mod names_hosts;
 mod names_matrix;
+mod names_members;
 mod names_peace;
 mod names_programs;
+mod names_settings;
 mod privilege;
 mod publication;
 mod readiness;

@@ -8,6 +8,7 @@ mod device;
 mod firewall;
 mod host;
 mod ledger;
+mod names;
 mod network;
 mod publish;
 
@@ -22,7 +23,7 @@ pub struct Target {
     pub samples: fn() -> Vec<Vec<u8>>,
 }
 
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "entry", run: ledger::entry, samples: ledger::entry_samples },
     Target { name: "invite", run: ledger::invite, samples: ledger::invite_samples },
     Target { name: "bundle", run: publish::bundle, samples: publish::bundle_samples },
@@ -33,7 +34,9 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "rule", run: firewall::rule, samples: firewall::rule_samples },
     Target { name: "vnet", run: device::vnet, samples: device::vnet_samples },
     Target { name: "bus", run: host::bus, samples: host::bus_samples },
-    Target { name: "dns", run: network::dns, samples: network::dns_samples },
+    Target { name: "dns", run: names::dns, samples: names::dns_samples },
+    Target { name: "answer", run: names::answer, samples: names::answer_samples },
+    Target { name: "segments", run: names::segments, samples: names::segment_samples },
 ];
 
 #[cfg(test)]

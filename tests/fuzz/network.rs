@@ -4,7 +4,6 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use bytes::Bytes;
 use ray_engine::{
-    dns::{self, Zone},
     mesh::{
         frame::{DATAGRAM_MIN, HELD_MAX, OVERHEAD, PACKET_MAX, Packer, Unpacked, Unpacker},
         wire::{LinkMessage, MESSAGE_MAX},
@@ -224,14 +223,4 @@ pub(crate) fn frame_samples() -> Vec<Vec<u8>> {
         own([40, 20], &[(0, 1, 30), (0, 1, 100), (3, 1, 40), (2, 9, 1)]),
         own([9000, 1100], &[(3, 1, 1400); 20]),
     ]
-}
-
-pub(crate) fn dns(bytes: &[u8]) {
-    if let Some(reply) = dns::answer(&Zone::new([]), bytes) {
-        assert!(reply.len() <= 4096);
-    }
-}
-
-pub(crate) fn dns_samples() -> Vec<Vec<u8>> {
-    vec![b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03nas\x04home\x03ray\x00\x00\x01\x00\x01".to_vec()]
 }

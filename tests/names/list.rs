@@ -1,6 +1,6 @@
 //! The list of resolvers: own lines in, own lines out, and not a byte of others.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{fs, io::Write, os::unix::fs::PermissionsExt, thread, time::Duration};
 
 use nix::sys::signal::Signal;
 use ray_ipc::names::{Backend, Mode, NamesReply, NamesRequest, State, Wanted};
@@ -173,6 +173,28 @@ fn writes_in_place_where_the_list_is_a_mount_of_its_own() {
     engine.release();
     assert_eq!(fs::read(&mounted).unwrap(), b"nameserver 192.0.2.9\n");
     assert_eq!(host.list_bytes(), b"not this one\n");
+}
+
+#[test]
+fn loses_nothing_of_those_who_write_a_mounted_list_again_and_again() {
+    let host = NamesHost::with_list(b"not this one\n");
+    let mounted = host.at("/run/mounted-list");
+    fs::write(&mounted, DHCP).unwrap();
+    set_mode(&mounted, 0o644);
+    for round in 0..40u8 {
+        let _names = host.start_with(&Launch { list_is_a_mount: true, ..Launch::default() });
+        let mut engine = host.connect().greet();
+        engine.set(names());
+        let lease = format!("nameserver 192.0.2.{round}\n");
+        // At once, while the own change may still be news.
+        let mut file = fs::File::create(&mounted).unwrap();
+        thread::sleep(Duration::from_millis(20));
+        file.write_all(lease.as_bytes()).unwrap();
+        drop(file);
+        eventually("it is first again", || fs::read_to_string(&mounted).unwrap().contains("100.100.100.53"));
+        engine.release();
+        assert_eq!(fs::read_to_string(&mounted).unwrap(), lease, "round {round}");
+    }
 }
 
 #[test]

@@ -12,13 +12,13 @@ use crate::{
 const NOT_SHIPPED: &str = "tests and benches are not shipped";
 
 /// A package of ours, crates that must not be in its tree, and why.
-const FORBIDDEN: [(&str, &[&str], &str); 15] = [
+const FORBIDDEN: [(&str, &[&str], &str); 18] = [
     (
         "ray-ipc",
         &["tokio", "iroh", "serde"],
         "the protocols are shared with the helper, which stays small and synchronous",
     ),
-    ("ray-ipc", &["ray-engine", "ray-helper", "ray-cli"], "the protocols know neither end"),
+    ("ray-ipc", &["ray-engine", "ray-helper", "ray-names", "ray-cli"], "the protocols know neither end"),
     (
         "ray-confine",
         &["ray-ipc", "ray-engine", "ray-helper", "ray-cli", "ray-tests", "serde", "tokio", "tracing"],
@@ -36,19 +36,30 @@ const FORBIDDEN: [(&str, &[&str], &str); 15] = [
         "a log framework formats what strangers wrote, as root",
     ),
     ("ray-helper", &["iroh", "ray-engine", "rustls", "hyper"], "nothing that parses the network runs with privilege"),
+    (
+        "ray-names",
+        &["serde", "serde_core", "tokio", "mio", "futures-core", "tracing", "env_logger", "zbus"],
+        "as the helper: one synchronous thread, one bounded codec, no log framework, and a bus client of its own",
+    ),
+    ("ray-names", &["iroh", "ray-engine", "rustls", "hyper"], "nothing that parses the network runs with privilege"),
     ("ray-cli", &["iroh", "tokio", "hyper"], "the command line asks the engine and reaches no network itself"),
-    ("ray-cli", &["ray-engine", "ray-helper"], "the command line knows the control protocol only"),
-    ("ray-engine", &["ray-helper"], "privileged code is in no binary that touches the network"),
+    ("ray-cli", &["ray-engine", "ray-helper", "ray-names"], "the command line knows the control protocol only"),
+    ("ray-engine", &["ray-helper", "ray-names"], "privileged code is in no binary that touches the network"),
     ("ray-ipc", &["ray-tests", "ray-benches"], NOT_SHIPPED),
     ("ray-helper", &["ray-tests", "ray-benches"], NOT_SHIPPED),
+    ("ray-names", &["ray-tests", "ray-benches"], NOT_SHIPPED),
     ("ray-engine", &["ray-tests", "ray-benches"], NOT_SHIPPED),
     ("ray-cli", &["ray-tests", "ray-benches"], NOT_SHIPPED),
     ("ray-engine", &["clap"], "the engine takes four options; the command line is another program"),
 ];
 
 /// What each package may ask of ray-ipc: an end that does not speak a protocol does not link it.
-const PROTOCOLS: [(&str, &[&str]); 3] =
-    [("ray-helper", &["helper"]), ("ray-cli", &["control"]), ("ray-engine", &["control", "helper"])];
+const PROTOCOLS: [(&str, &[&str]); 4] = [
+    ("ray-helper", &["helper"]),
+    ("ray-names", &["names"]),
+    ("ray-cli", &["control"]),
+    ("ray-engine", &["control", "helper", "names"]),
+];
 
 /// ray-ipc's own dependencies: what the two codecs and descriptor passing need.
 const IPC_DIRECT: [&str; 3] = ["bincode", "nix", "sendfd"];
@@ -61,14 +72,17 @@ const DENY: &str = ".deny.toml";
 
 /// Crates that Linux builds hold in two versions, all because of crates that we do not choose. One more is a reason to
 /// align a version; one less is a reason to shorten this list.
-const DUPLICATES: [(&str, &str); 16] = [
+const DUPLICATES: [(&str, &str); 19] = [
     ("aead", "QUIC's own cipher and ours are of two generations"),
     ("base64", "relay server's certificate client"),
+    ("bitflags", "TCP for the mesh's resolver, of the generation before"),
     ("cipher", "QUIC's own cipher and ours are of two generations"),
     ("cpufeatures", "two generations of the hash traits"),
     ("crypto-common", "two generations of the hash traits"),
     ("getrandom", "ring, tempfile and rand each move at their own pace"),
     ("hashbrown", "relay server's rate limiter"),
+    ("hash32", "relay client's containers and those of TCP for the mesh's resolver"),
+    ("heapless", "relay client's containers and those of TCP for the mesh's resolver"),
     ("inout", "QUIC's own cipher and ours are of two generations"),
     ("netlink-packet-core", "two releases of netdev in iroh's tree"),
     ("netlink-packet-route", "two releases of netdev in iroh's tree"),
@@ -102,6 +116,7 @@ fn the_helper_stays_small_enough_to_read() {
         "ray-helper is made of {} foreign crates, more than {HELPER_CRATES_MAX}: {foreign:#?}",
         foreign.len()
     );
+    assert!(foreign_crates("ray-names").is_subset(&foreign), "ray-names is made of what the helper is made of");
 }
 
 #[test]

@@ -11,44 +11,52 @@ use std::{
 use crate::workspace::{read, root};
 
 const HELPER_SCRIPT: &str = "packaging/openrc/rayfish-helper";
+const NAMES_SCRIPT: &str = "packaging/openrc/rayfish-names";
 const ENGINE_SCRIPT: &str = "packaging/openrc/rayfish-engine";
 const PKGBUILD: &str = "packaging/arch/PKGBUILD";
 const NIX_MODULE: &str = "packaging/nix/module.nix";
 const NIX: [&str; 3] = ["packaging/nix/flake.nix", "packaging/nix/package.nix", NIX_MODULE];
 
 /// The package that is made here holds empty files instead of programs and pages.
-const STAND_INS: [&str; 12] = [
+const STAND_INS: [&str; 15] = [
     "target/release/ray",
     "target/release/ray-helper",
+    "target/release/ray-names",
     "target/release/ray-engine",
     "manual/man/ray.1",
     "manual/man/ray-status.1",
     "manual/man/ray-helper.8",
+    "manual/man/ray-names.8",
     "manual/man/ray-engine.8",
     "manual/man/rayfish-engine.toml.5",
     "manual/man/rayfish-helper.toml.5",
+    "manual/man/rayfish-names.toml.5",
     "manual/completions/ray.bash",
     "manual/completions/_ray",
     "manual/completions/ray.fish",
 ];
 
 /// Files of the Arch package besides those that are taken as they are from a directory of packaging/.
-const ARCH_FILES: [(&str, u32); 16] = [
+const ARCH_FILES: [(&str, u32); 20] = [
     ("usr/bin/ray", 0o755),
     ("usr/lib/rayfish/ray-helper", 0o755),
+    ("usr/lib/rayfish/ray-names", 0o755),
     ("usr/lib/rayfish/ray-engine", 0o755),
     ("usr/share/man/man1/ray.1", 0o644),
     ("usr/share/man/man1/ray-status.1", 0o644),
     ("usr/share/man/man5/rayfish-engine.toml.5", 0o644),
     ("usr/share/man/man5/rayfish-helper.toml.5", 0o644),
+    ("usr/share/man/man5/rayfish-names.toml.5", 0o644),
     ("usr/share/man/man8/ray-engine.8", 0o644),
     ("usr/share/man/man8/ray-helper.8", 0o644),
+    ("usr/share/man/man8/ray-names.8", 0o644),
     ("usr/share/bash-completion/completions/ray", 0o644),
     ("usr/share/zsh/site-functions/_ray", 0o644),
     ("usr/share/fish/vendor_completions.d/ray.fish", 0o644),
     ("usr/share/licenses/rayfish/LICENSE-MIT", 0o644),
     ("usr/share/doc/rayfish/README.md", 0o644),
     ("etc/rayfish/helper.toml", 0o644),
+    ("etc/rayfish/names.toml", 0o644),
     ("etc/rayfish/engine.toml", 0o644),
 ];
 
@@ -62,7 +70,7 @@ const COPIED: [(&str, &str); 4] = [
 
 #[test]
 fn openrc_scripts_are_shell_without_errors() {
-    for script in [HELPER_SCRIPT, ENGINE_SCRIPT] {
+    for script in [HELPER_SCRIPT, NAMES_SCRIPT, ENGINE_SCRIPT] {
         let output = Command::new("sh").arg("-n").arg(root().join(script)).output().expect("running sh");
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(read(script).starts_with("#!/sbin/openrc-run\n"), "{script}");
@@ -73,8 +81,8 @@ fn openrc_scripts_are_shell_without_errors() {
 
 #[test]
 fn openrc_starts_what_the_units_start_with_the_same_directories() {
-    let (helper, engine) = (read(HELPER_SCRIPT), read(ENGINE_SCRIPT));
-    for (script, unit) in [(&helper, "rayfish-helper"), (&engine, "rayfish-engine")] {
+    let (helper, names, engine) = (read(HELPER_SCRIPT), read(NAMES_SCRIPT), read(ENGINE_SCRIPT));
+    for (script, unit) in [(&helper, "rayfish-helper"), (&names, "rayfish-names"), (&engine, "rayfish-engine")] {
         let unit = read(&format!("packaging/systemd/{unit}.service"));
         let program = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a program");
         assert!(script.contains(&format!("\ncommand={program}\n")), "{program}");
@@ -87,9 +95,11 @@ fn openrc_starts_what_the_units_start_with_the_same_directories() {
         let checked = format!("\tcheckpath --directory --mode {mode} --owner {user}:{group} {path}\n");
         assert!(engine.contains(&checked), "{ENGINE_SCRIPT} does not say {checked}");
     }
-    assert!(helper.contains("root:root /run/rayfish\n"));
+    assert!(helper.contains("root:root /run/rayfish\n") && names.contains("root:root /run/rayfish\n"));
     assert!(engine.contains("\ncommand_user=rayfish:rayfish\n"), "the engine never runs as root");
     assert!(!helper.contains("command_user="), "the device belongs to root");
+    assert!(!names.contains("command_user="), "the host's DNS settings are root's");
+    assert!(names.contains("\"$command\" --undo\n"), "what a killed process left");
 }
 
 #[test]
@@ -97,7 +107,7 @@ fn an_openrc_restart_of_the_helper_leaves_the_engine_alone() {
     let engine = read(ENGINE_SCRIPT);
     let depends = engine.lines().map(str::trim).filter(|line| line.starts_with("need"));
     assert_eq!(depends.collect::<Vec<_>>(), [""; 0], "what needs the helper is restarted with it");
-    assert!(engine.contains("\twant rayfish-helper\n"));
+    assert!(engine.contains("\twant rayfish-helper\n\twant rayfish-names\n"));
 }
 
 #[test]
@@ -168,7 +178,7 @@ fn the_arch_package_holds_every_file_in_its_place() {
 
 #[test]
 fn the_arch_package_asks_before_it_overwrites_settings() {
-    let backup = "backup=(etc/rayfish/engine.toml etc/rayfish/helper.toml)";
+    let backup = "backup=(etc/rayfish/engine.toml etc/rayfish/helper.toml etc/rayfish/names.toml)";
     assert!(read(PKGBUILD).contains(backup), "settings are overwritten by an upgrade");
 }
 
@@ -182,7 +192,7 @@ fn the_nixos_module_has_no_hardening_of_its_own() {
         assert_eq!(found, [""; 0], "a second truth beside packaging/systemd");
     }
     assert!(read(NIX[1]).contains("packaging/systemd/*"), "the package brings the units");
-    assert_eq!(module.matches("stopIfChanged = false;").count(), 2, "an upgrade would stop first, and undo everything");
+    assert_eq!(module.matches("stopIfChanged = false;").count(), 3, "an upgrade would stop first, and undo everything");
 }
 
 #[test]

@@ -29,6 +29,10 @@ const HELPER_JUDGES: [&str; 3] = ["config", "gate", "policy"];
 /// What these may use of the helper: each other, and values that are as pure.
 const HELPER_PURE: [&str; 5] = ["config", "gate", "policy", "prefix", "limit"];
 
+/// Files of `ray-names` that judge, choose words or count, and act on nothing.
+const NAMES: &str = "ray-helper/names/src/";
+const NAMES_PURE: [&str; 4] = ["config.rs", "policy.rs", "damper.rs", "resolv_conf/text/mod.rs"];
+
 /// A path that pure code must not name, and why.
 struct Ban {
     /// Consecutive segments.
@@ -84,7 +88,7 @@ const HELPER_IMPURE: [Ban; 8] = [
     ban(Place::Start, &["caps"], "confine owns capabilities"),
 ];
 
-/// What no part of the helper does.
+/// What no part of the privileged programs does.
 const HELPER_NEVER: [Ban; 15] = [
     ban(Place::Anywhere, &["process", "Command"], "a child program brings its own parser into the privileged half"),
     ban(Place::Anywhere, &["CommandExt"], "a child program brings its own parser into the privileged half"),
@@ -124,8 +128,25 @@ fn helper_modules_that_judge_do_no_io() {
 }
 
 #[test]
+fn what_judges_in_the_program_for_names_does_no_io() {
+    let files = rust_files();
+    for path in NAMES_PURE {
+        assert!(files.iter().any(|file| file.path.strip_prefix(NAMES) == Some(path)), "{path} is not there");
+    }
+    let check = |path: &str, text: &str| {
+        if NAMES_PURE.contains(&path) { impure(path, text, &HELPER_IMPURE) } else { Vec::new() }
+    };
+    report("purity of what judges in ray-names", &over(NAMES, check));
+}
+
+#[test]
 fn the_helper_runs_no_program_and_opens_no_ip_socket() {
     report("what the helper never does", &over(HELPER, |path, text| impure(path, text, &HELPER_NEVER)));
+}
+
+#[test]
+fn the_program_for_names_runs_no_program_and_opens_no_ip_socket() {
+    report("what ray-names never does", &over(NAMES, |path, text| impure(path, text, &HELPER_NEVER)));
 }
 
 fn over(prefix: &str, check: fn(&str, &str) -> Vec<String>) -> Vec<String> {

@@ -1,7 +1,8 @@
 //! Judges a licence expression against the licences that the project may ship.
 
 /// Licences whose terms a binary distribution meets by shipping the notices.
-pub(crate) const ALLOWED: [&str; 11] = [
+pub(crate) const ALLOWED: [&str; 12] = [
+    "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-2-Clause",

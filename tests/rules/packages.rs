@@ -11,10 +11,11 @@ const RPM: &str = "[package.metadata.generate-rpm]";
 
 /// Where packaging/build puts what it makes, below the root.
 const MADE: &str = "target/packaging/";
-const MADE_NAMES: [&str; 9] = [
+const MADE_NAMES: [&str; 10] = [
     "bin/ray",
     "bin/ray-engine",
     "bin/ray-helper",
+    "bin/ray-names",
     "man/*.1.gz",
     "man/*.5.gz",
     "man/*.8.gz",

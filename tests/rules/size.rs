@@ -5,9 +5,19 @@ use crate::workspace::rust_files;
 /// Lines of the helper that are neither empty, comment nor test. More is a reason to take something out, or to say here
 /// why it was worth the reading.
 const HELPER_LINES_MAX: usize = 3_000;
+/// Those of the program that changes the host's DNS settings, with its client of the system bus.
+const NAMES_LINES_MAX: usize = 3_000;
 /// The part that sees the engine's bytes before anything is decided: decoder's types, turns, values and their bounds.
 const JUDGING: [&str; 4] = ["gate.rs", "policy/", "prefix.rs", "limit.rs"];
 const JUDGING_LINES_MAX: usize = 350;
+
+#[test]
+fn the_program_for_names_stays_small_enough_to_read() {
+    let own = |path: &str| path.strip_prefix("ray-helper/names/src/").is_some_and(|path| !path.ends_with("tests.rs"));
+    let all: usize = rust_files().iter().filter(|file| own(&file.path)).map(|file| code_lines(&file.text)).sum();
+    println!("ray-names: {all} lines of code");
+    assert!((1000..=NAMES_LINES_MAX).contains(&all), "ray-names has {all} lines of code, more than {NAMES_LINES_MAX}");
+}
 
 #[test]
 fn the_helpers_own_code_stays_small_enough_to_read() {

@@ -5,11 +5,12 @@ use std::{
     path::Path,
 };
 
-use ray_ipc::{control, helper};
+use ray_ipc::{control, helper, names};
 
 use crate::workspace::{files, read, report};
 
 const HELPER_UNIT: &str = "packaging/systemd/rayfish-helper.service";
+const NAMES_UNIT: &str = "packaging/systemd/rayfish-names.service";
 const ENGINE_UNIT: &str = "packaging/systemd/rayfish-engine.service";
 const TARGET: &str = "packaging/systemd/rayfish.target";
 const SYSUSERS: &str = "packaging/sysusers.d/rayfish.conf";
@@ -19,16 +20,16 @@ const ENGINE_USER: &str = "rayfish";
 /// A line that a unit must have, and why.
 type Rule = (&'static str, &'static str, &'static str);
 
-/// Lines of both units.
-const BOTH: [Rule; 34] = [
-    ("PartOf", "rayfish.target", "stopping and restarting the one name does so to both"),
+/// Lines of every unit.
+const ALL: [Rule; 33] = [
+    ("PartOf", "rayfish.target", "stopping and restarting the one name does so to all"),
     ("Type", "notify", "the unit is up when the program says so, not when it was started"),
     ("NotifyAccess", "main", "nobody else speaks for the unit or fills its descriptor store"),
     ("Restart", "always", "a crash heals"),
     ("RestartSec", "500ms", "well within the grace time that the device has without its engine"),
     ("NoNewPrivileges", "yes", "nothing below gains what the program gave up"),
     ("AmbientCapabilities", "", "no capability survives an exec"),
-    ("RuntimeDirectoryMode", "0755", "every user may ask the engine, whose socket lies below both"),
+    ("RuntimeDirectoryMode", "0755", "every user may ask the engine, whose socket lies below it"),
     ("DevicePolicy", "closed", "devices are named one by one"),
     ("ProtectSystem", "strict", "the file system is read-only but for the unit's own directories"),
     ("ProtectHome", "yes", "no business in anybody's home"),
@@ -42,11 +43,6 @@ const BOTH: [Rule; 34] = [
     ("ProtectKernelModules", "yes", "loads no module by itself"),
     ("ProtectKernelTunables", "yes", "writes no sysctl"),
     ("ProtectKernelLogs", "yes", "reads no kernel log"),
-    (
-        "InaccessiblePaths",
-        "-/run/dbus -/run/systemd/private -/run/systemd/io.systemd.Login",
-        "asks no service of the host for anything; Landlock learnt to say so with Linux 7.1 only",
-    ),
     ("RestrictNamespaces", "yes", "makes no namespace, where capabilities would come back"),
     ("RestrictRealtime", "yes", "cannot starve the host"),
     ("RestrictSUIDSGID", "yes", "leaves no set-id file behind"),
@@ -65,7 +61,14 @@ const BOTH: [Rule; 34] = [
     ),
 ];
 
-/// Lines of both units that bound what a failure costs.
+/// What keeps the engine and the helper from the host's services.
+const NO_SERVICES: [Rule; 1] = [(
+    "InaccessiblePaths",
+    "-/run/dbus -/run/systemd/private -/run/systemd/io.systemd.Login",
+    "asks no service of the host for anything; Landlock learnt to say so with Linux 7.1 only",
+)];
+
+/// Lines of every unit that bound what a failure costs.
 const BOUNDS: [Rule; 2] = [
     ("SystemCallErrorNumber", "EPERM", "a refused call is an error that can be logged"),
     ("LimitCORE", "0", "no key in a core file"),
@@ -84,6 +87,43 @@ const HELPER_ONLY: [Rule; 14] = [
     ("SystemCallFilter", "@chown capset", "the socket's group; giving up what is left of its rights"),
     ("RuntimeDirectory", "rayfish", "the socket's directory belongs to root"),
     ("RuntimeDirectoryPreserve", "yes", "the engine's directory lies inside and outlives a helper restart"),
+    ("MemoryMax", "64M", "a program this small that needs more is out of order"),
+    ("TasksMax", "8", "it has one thread"),
+];
+
+const NAMES_ONLY: [Rule; 18] = [
+    ("ExecStart", "/usr/libexec/rayfish/ray-names", "the program"),
+    ("ExecStopPost", "/usr/libexec/rayfish/ray-names --undo", "one that was killed could not undo by itself"),
+    ("SupplementaryGroups", ENGINE_USER, "gives the socket to the engine's group without CAP_CHOWN"),
+    ("CapabilityBoundingSet", "", "root's files and the bus trust root; no capability is needed"),
+    ("RuntimeDirectory", "rayfish", "the socket's directory belongs to root"),
+    ("RuntimeDirectoryPreserve", "yes", "the directory is the others' too"),
+    ("PrivateDevices", "yes", "no device is its business"),
+    ("RestrictAddressFamilies", "AF_UNIX", "the engine and the system bus, and never an IP socket"),
+    ("IPAddressDeny", "any", "never an IP packet of its own"),
+    ("FileDescriptorStoreMax", "0", "nothing is parked with the service manager"),
+    (
+        "ReadWritePaths",
+        "/etc -/run/resolvconf -/run/NetworkManager -/run/connman -/run/netconfig",
+        "a list of resolvers is replaced, which takes its directory; the program closes those that it has no use for",
+    ),
+    (
+        "ReadOnlyPaths",
+        "-/etc/systemd -/etc/ssh -/etc/pam.d -/etc/security -/etc/sudoers.d -/etc/cron.d -/etc/init.d -/etc/profile.d",
+        "what would make it more than it is",
+    ),
+    (
+        "ReadOnlyPaths",
+        "-/etc/ld.so.conf.d -/etc/modprobe.d -/etc/udev -/etc/dbus-1 -/etc/polkit-1 -/etc/rayfish",
+        "likewise, and its own policy",
+    ),
+    (
+        "InaccessiblePaths",
+        "-/run/systemd/private -/run/systemd/io.systemd.Login -/run/docker.sock -/run/containerd -/run/podman",
+        "services that take root's word and have nothing to do with names",
+    ),
+    ("InaccessiblePaths", "-/etc/shadow -/etc/gshadow", "secrets that root may read"),
+    ("SystemCallFilter", "@chown capset", "the socket's group; giving up what is left of its rights"),
     ("MemoryMax", "64M", "a program this small that needs more is out of order"),
     ("TasksMax", "8", "it has one thread"),
 ];
@@ -128,7 +168,13 @@ const HELPER_KEYS: [(&str, &str); 10] = [
     ("keep", "\"\""),
 ];
 
-const ENGINE_KEYS: [&str; 11] = [
+/// Keys of names.toml likewise.
+const NAMES_KEYS: [(&str, &str); 4] =
+    [("engine_user", "\"rayfish\""), ("interface", "\"ray0\""), ("backend", "\"auto\""), ("full", "\"deny\"")];
+
+const ENGINE_KEYS: [&str; 13] = [
+    "dns",
+    "search",
     "relays",
     "discovery",
     "external_addrs",
@@ -145,14 +191,21 @@ const ENGINE_KEYS: [&str; 11] = [
 #[test]
 fn the_helper_unit_is_hardened() {
     let unit = read(HELPER_UNIT);
-    let rules = [BOTH.as_slice(), &BOUNDS, &HELPER_ONLY].concat();
+    let rules = [ALL.as_slice(), &NO_SERVICES, &BOUNDS, &HELPER_ONLY].concat();
     report(HELPER_UNIT, &[missing(&unit, &rules), unexplained(&unit, &rules), harmful(&unit)].concat());
+}
+
+#[test]
+fn the_names_unit_is_hardened() {
+    let unit = read(NAMES_UNIT);
+    let rules = [ALL.as_slice(), &BOUNDS, &NAMES_ONLY].concat();
+    report(NAMES_UNIT, &[missing(&unit, &rules), unexplained(&unit, &rules), harmful(&unit)].concat());
 }
 
 #[test]
 fn the_engine_unit_is_hardened() {
     let unit = read(ENGINE_UNIT);
-    let rules = [BOTH.as_slice(), &BOUNDS, &ENGINE_ONLY].concat();
+    let rules = [ALL.as_slice(), &NO_SERVICES, &BOUNDS, &ENGINE_ONLY].concat();
     report(ENGINE_UNIT, &[missing(&unit, &rules), unexplained(&unit, &rules), harmful(&unit)].concat());
 }
 
@@ -164,9 +217,9 @@ fn the_engine_unit_has_no_device_and_no_capability() {
 }
 
 #[test]
-fn the_target_brings_both_programs_and_does_not_hold_up_the_boot() {
+fn the_target_brings_all_programs_and_does_not_hold_up_the_boot() {
     let unit = parse_unit(&read(TARGET));
-    assert_eq!(unit["Wants"], ["rayfish-helper.service rayfish-engine.service"]);
+    assert_eq!(unit["Wants"], ["rayfish-helper.service rayfish-names.service rayfish-engine.service"]);
     assert_eq!(unit["WantedBy"], ["multi-user.target"]);
     // With them, the target would wait for an engine that may wait for long.
     assert_eq!(unit["DefaultDependencies"], ["no"]);
@@ -185,6 +238,8 @@ fn no_socket_unit_is_shipped() {
 fn directories_agree_with_the_socket_paths_in_the_code() {
     let (helper_unit, engine_unit) = (parse_unit(&read(HELPER_UNIT)), parse_unit(&read(ENGINE_UNIT)));
     let helper_directory = directory(helper::SOCKET_PATH);
+    assert_eq!(directory(names::SOCKET_PATH), helper_directory);
+    assert_eq!(parse_unit(&read(NAMES_UNIT))["RuntimeDirectory"], helper_unit["RuntimeDirectory"]);
     let engine_directory = directory(control::SOCKET_PATH);
     assert_eq!(format!("/run/{}", helper_unit["RuntimeDirectory"][0]), helper_directory);
     assert_eq!(format!("/run/{}", engine_unit["RuntimeDirectory"][0]), engine_directory);
@@ -209,6 +264,20 @@ fn the_helper_sample_shows_every_key_with_its_default() {
     assert_eq!(all.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<BTreeMap<_, _>>(), expected);
     // As shipped it sets the one key that has no default.
     assert_eq!(flat_keys(&sample).unwrap().into_keys().collect::<Vec<_>>(), ["engine_user"]);
+}
+
+#[test]
+fn the_names_sample_shows_every_key_with_its_default_and_sets_none() {
+    let sample = read("packaging/etc/names.toml");
+    let all = flat_keys(&uncommented(&sample)).unwrap();
+    assert_eq!(
+        all.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<BTreeMap<_, _>>(),
+        NAMES_KEYS.into()
+    );
+    assert!(flat_keys(&sample).unwrap().is_empty());
+    // And they are the defaults.
+    let parsed = ray_names::config::parse(&uncommented(&sample)).unwrap();
+    assert_eq!(parsed, ray_names::config::Config::default());
 }
 
 #[test]
@@ -288,7 +357,7 @@ mod tests {
     #[test]
     fn refuses_a_unit_without_a_hardening_line() {
         let unit = read(HELPER_UNIT);
-        let rules = [BOTH.as_slice(), &BOUNDS, &HELPER_ONLY].concat();
+        let rules = [ALL.as_slice(), &NO_SERVICES, &BOUNDS, &HELPER_ONLY].concat();
         for (key, value, _) in &rules {
             let line = format!("{key}={value}");
             let without = unit.lines().filter(|found| *found != line).collect::<Vec<_>>().join("\n");

@@ -3,7 +3,7 @@
 //! Usage: `cargo run --locked -p ray-cli --example manual -- DIR`
 //!
 //! An example and not a verb of `ray`, so that what makes manuals is in no program that is shipped. Pages of `ray` come
-//! from its command line, those of the two services from their answers to `--help`, those of the settings from the
+//! from its command line, those of the services from their answers to `--help`, those of the settings from the
 //! samples. They hold neither a date nor anything of the machine, so that the same source gives the same bytes.
 #![forbid(unsafe_code)]
 
@@ -28,8 +28,10 @@ use self::page::Page;
 
 const ENGINE_USAGE: &str = include_str!("../../../ray-engine/src/usage.txt");
 const HELPER_USAGE: &str = include_str!("../../../ray-helper/src/usage.txt");
+const NAMES_USAGE: &str = include_str!("../../../ray-helper/names/src/usage.txt");
 const ENGINE_SAMPLE: &str = include_str!("../../../packaging/etc/engine.toml");
 const HELPER_SAMPLE: &str = include_str!("../../../packaging/etc/helper.toml");
+const NAMES_SAMPLE: &str = include_str!("../../../packaging/etc/names.toml");
 
 /// Shells, and the name that each looks for; only bash wants `ray`, which the package gives it.
 const SHELLS: [(Shell, &str); 3] = [(Shell::Bash, "ray.bash"), (Shell::Zsh, "_ray"), (Shell::Fish, "ray.fish")];
@@ -73,8 +75,10 @@ fn pages() -> Result<Vec<Page>, String> {
     let mut pages = verb::pages(ray_cli::command());
     pages.push(program::page("ray-engine", ENGINE_USAGE)?);
     pages.push(program::page("ray-helper", HELPER_USAGE)?);
+    pages.push(program::page("ray-names", NAMES_USAGE)?);
     pages.push(settings::page("engine.toml", "ray-engine", ENGINE_SAMPLE)?);
     pages.push(settings::page("helper.toml", "ray-helper", HELPER_SAMPLE)?);
+    pages.push(settings::page("names.toml", "ray-names", NAMES_SAMPLE)?);
     Ok(pages)
 }
 

@@ -56,6 +56,8 @@ fn services_and_their_settings_have_pages() {
         ("ray-helper.8", ".SH \"EXIT STATUS\""),
         ("rayfish-engine.toml.5", "discovery = "),
         ("rayfish-helper.toml.5", "grace_s = 30"),
+        ("ray-names.8", "names.sock"),
+        ("rayfish-names.toml.5", "backend = "),
     ] {
         assert!(pages[page].contains(part), "{part} in {}", pages[page]);
     }

@@ -82,6 +82,12 @@ fn judge(status: &DnsReply) -> (Role, String) {
     if status.mode == DnsMode::Off {
         return (Role::Dim, "names are off: nothing is changed on this host → ray config set dns names".to_owned());
     }
+    if status.host.as_ref().is_some_and(|host| host.backend == "off") {
+        return (
+            Role::Dim,
+            "root keeps this host's DNS settings as they are: backend = \"off\" in names.toml".to_owned(),
+        );
+    }
     if let DnsKeeper::Missing { reason } = &status.keeper {
         let text = format!(
             "programs here do not find mesh names: ray-names is not running: {} → systemctl start rayfish-names",

@@ -12,10 +12,11 @@ use super::{
     zone::{Node, TOP, Zone},
 };
 
-/// Rosters change rarely, and a stale address leads nowhere: a minute is a compromise.
-const TTL_S: u32 = 60;
+/// Who asks is on this host, so that asking again costs next to nothing, and whoever keeps answers shows a change within a
+/// second.
+const TTL_S: u32 = 1;
 /// Someone who waits for a host to join asks again and again.
-const NEGATIVE_TTL_S: u32 = 5;
+const NEGATIVE_TTL_S: u32 = 1;
 
 const CLASS_IN: u16 = 1;
 const QTYPE_ANY: u16 = 255;

@@ -113,6 +113,10 @@ mod tests {
             ("a-", NameError::Hyphen),
             ("localhost", NameError::Reserved),
             ("wpad", NameError::Reserved),
+            ("isatap", NameError::Reserved),
+            ("local", NameError::Reserved),
+            ("_tcp", NameError::Character),
+            ("_ldap._tcp", NameError::Character),
             ("ray", NameError::Reserved),
         ] {
             assert_eq!(text.parse::<Hostname>(), Err(error), "{text:?}");

@@ -64,3 +64,21 @@ impl fmt::Display for NetworkName {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_may_have_the_name_of_a_public_domain_but_none_that_programs_look_for() {
+        for harmless in ["com", "dev", "arpa", "google", "0", "xn--p1ai"] {
+            assert!(harmless.parse::<NetworkName>().is_ok(), "{harmless}: it is always followed by .ray");
+        }
+        for looked_for in ["localhost", "local", "wpad", "isatap", "ray"] {
+            assert_eq!(looked_for.parse::<NetworkName>(), Err(NameError::Reserved), "{looked_for}");
+        }
+        for none in ["", "_tcp", "a.b", "com.", "a\u{7}", "a ", "\u{e9}", "-a", &"a".repeat(64)] {
+            assert!(none.parse::<NetworkName>().is_err(), "{none:?}");
+        }
+    }
+}

@@ -38,7 +38,10 @@ use ray_helper::{
 };
 use ray_ipc::names::SOCKET_PATH;
 use ray_names::{
-    backend::{self, networkmanager::NetworkManager},
+    backend::{
+        self,
+        networkmanager::{self, NetworkManager},
+    },
     choose::{Look, choose},
     config::{self, Config, Wish},
     recover,
@@ -46,6 +49,9 @@ use ray_names::{
     serve::Server,
     watch::Watch,
 };
+
+/// There as long as NetworkManager runs.
+const NETWORK_MANAGER: &str = "/run/NetworkManager";
 
 const POLICY_PATH: &str = "/etc/rayfish/names.toml";
 
@@ -77,7 +83,7 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
         log::line(format_args!("what an earlier run left: {failure}"));
     }
     let watch = Watch::new().map_err(Stop::runtime)?;
-    let look = Look::at_host(networkmanager(&config));
+    let look = Look::at_host(network_manager(&config));
     let choice = choose(&config, &look);
     let edited = backend::edited(choice.backend, look.place.directory());
     let needs =
@@ -93,17 +99,17 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
     Server::new(config, (choice, look.clone()), listener, (signals, watch), manager).run().map_err(Stop::runtime)
 }
 
-/// How NetworkManager keeps names, where it runs. Asked only where the answer may matter.
-fn networkmanager(config: &Config) -> Option<String> {
-    match config.backend {
-        Wish::Fixed(_) => None,
-        Wish::Auto => match NetworkManager::new().manner() {
-            Ok(manner) => manner.map(|manner| manner.mode),
-            Err(failure) => {
-                log::line(format_args!("NetworkManager does not say how it keeps names: {failure}"));
-                None
-            }
-        },
+/// What NetworkManager does with names: a process with a file for a backend could not ask later.
+fn network_manager(config: &Config) -> Option<String> {
+    if config.backend != Wish::Auto || !Path::new(NETWORK_MANAGER).is_dir() {
+        return None;
+    }
+    match NetworkManager::new().manner() {
+        Ok(manner) => manner.map(|manner| manner.mode),
+        Err(failure) => {
+            log::line(format_args!("asking NetworkManager what it does with names: {failure}"));
+            None
+        }
     }
 }
 
@@ -120,7 +126,7 @@ fn undo(policy: &Path, socket: &Path) -> Result<(), Stop> {
     let place = Place::find();
     confine_process(&Needs {
         socket_dir: None,
-        edited: &[place.directory(), Path::new(backend::DNSMASQ_DIRECTORY)],
+        edited: &[place.directory(), Path::new(networkmanager::DIRECTORY)],
         bus: true,
     })?;
     recover::undo(&config).map_err(Stop::runtime)?;

@@ -56,7 +56,7 @@ pub fn require_root() -> Result<(), ConfineError> {
 pub fn confine(needs: &Needs<'_>) -> Result<Confinement, ConfineError> {
     let violation = *VIOLATION.get_or_init(filter::violation);
     chdir("/").map_err(process::step("changing the working directory to /"))?;
-    umask(Mode::from_bits_truncate(0o022));
+    umask(Mode::from_bits_truncate(0o077));
     sys::clear_environment();
     process::limit(OPEN_FILES_MAX)?;
     capability::cut(false)?;

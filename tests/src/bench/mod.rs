@@ -10,6 +10,7 @@ mod cost;
 mod error;
 mod field;
 mod keep;
+mod lookups;
 mod machine;
 mod measure;
 mod metric;
@@ -37,6 +38,7 @@ use self::{
 pub use self::{
     agent::serve,
     error::BenchError,
+    lookups::{Lookups, LookupsOptions, lookups},
     peers::{Growth, PEERS_MAX, PeerMemory, PeersOptions, peers},
     results::{Results, SCHEMA},
 };

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, value_parser};
 
 use super::output::{fail, note, print};
-use crate::bench::{self, EXIT_FAILED, EXIT_TOO_NOISY, Options, PEERS_MAX, PeersOptions, ROUNDS, SECONDS};
+use crate::bench::{
+    self, EXIT_FAILED, EXIT_TOO_NOISY, LookupsOptions, Options, PEERS_MAX, PeersOptions, ROUNDS, SECONDS,
+};
 
 const NOTES: &str = "\
 Contestants: raw (no tunnel), rayfish, boringtun-cli, wireguard-go, nebula.
@@ -17,6 +19,8 @@ Every other run only prints, and leaves the last full one's results alone.
 
 Exit codes: 0 ok, 1 a contestant failed or other, 2 usage, 9 the machine was
 too noisy to judge (fewer than half of the rounds stand)";
+
+const BOUNDS: &str = "error: a run has at least one round, and windows of 0.1 to 600 s";
 
 /// What `ray-lab bench` takes.
 #[derive(Debug, Args)]
@@ -47,6 +51,9 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(2..=PEERS_MAX))]
     #[arg(conflicts_with_all = ["rounds", "seconds", "quick", "only", "with", "pin", "out"])]
     peers: Option<u16>,
+    /// Instead: how long lookups of names take, and what they take
+    #[arg(long, conflicts_with_all = ["peers", "only", "with", "pin", "out"])]
+    names: bool,
     /// Where to write [a full run: benches/results]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -58,6 +65,7 @@ pub(super) struct BenchArgs {
 pub(super) fn run(args: BenchArgs) -> u8 {
     match args.peers {
         Some(peers) => run_peers(PeersOptions { peers, programs: args.programs }, args.json),
+        None if args.names => run_names(args),
         None => run_side_by_side(args),
     }
 }
@@ -72,10 +80,26 @@ fn run_peers(options: PeersOptions, json: bool) -> u8 {
     print(&text).map_or_else(|error| fail(&error, 1), |()| 0)
 }
 
+/// What `--names` asks for.
+fn run_names(args: BenchArgs) -> u8 {
+    let (rounds, seconds) = if args.quick { (1, 1.0) } else { (args.rounds, args.seconds) };
+    if rounds == 0 || !(0.1..=600.0).contains(&seconds) {
+        note(BOUNDS);
+        return 2;
+    }
+    let options = LookupsOptions { rounds: rounds.into(), seconds, programs: args.programs };
+    let found = match bench::lookups(&options, &mut |line| note(line)) {
+        Ok(found) => found,
+        Err(error) => return fail(&error, error.exit_code()),
+    };
+    let text = if args.json { serde_json::to_string(&found).unwrap_or_default() } else { found.table() };
+    print(&text).map_or_else(|error| fail(&error, 1), |()| 0)
+}
+
 fn run_side_by_side(args: BenchArgs) -> u8 {
     let (rounds, seconds) = if args.quick { (1, 1.0) } else { (args.rounds, args.seconds) };
     if rounds == 0 || !(0.1..=600.0).contains(&seconds) {
-        note("error: a run has at least one round, and windows of 0.1 to 600 s");
+        note(BOUNDS);
         return 2;
     }
     let options = Options {

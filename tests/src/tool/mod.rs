@@ -6,6 +6,8 @@ pub mod bulk;
 pub mod caller;
 pub mod capture;
 pub mod dns;
+pub mod dns_abuse;
+pub mod dns_query;
 mod endpoint;
 pub mod flood;
 pub mod hold;

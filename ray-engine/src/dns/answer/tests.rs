@@ -45,7 +45,7 @@ fn echoes_the_question_as_it_was_asked() {
     let packet = Packet::parse(&reply).unwrap();
     assert!(packet.has_flags(PacketFlag::RESPONSE | PacketFlag::AUTHORITATIVE_ANSWER | PacketFlag::RECURSION_DESIRED));
     assert!(!packet.has_flags(PacketFlag::RECURSION_AVAILABLE));
-    assert_eq!(packet.answers[0].ttl, 60);
+    assert_eq!(packet.answers[0].ttl, 1);
 }
 
 #[test]

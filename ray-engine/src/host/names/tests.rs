@@ -1,3 +1,5 @@
+//! Tests of the keeping of names: a program at the other end of the socket that does as a script says.
+
 use std::{
     fs,
     os::{

@@ -64,7 +64,7 @@ impl Config {
             value: self.counts().get(key),
             origin,
             default: Effective::of(Choices::default()).get(key),
-            in_file: in_file,
+            in_file,
             set,
         }
     }

@@ -53,6 +53,10 @@ pub(super) fn upstream(status: UpstreamStatus) -> DnsUpstream {
 
 /// What a user should know while names are wanted.
 pub(super) fn warnings(state: &NamesState) -> Vec<String> {
+    if state.report.as_ref().is_some_and(|report| report.backend == Backend::Off) {
+        // Root wants it so.
+        return Vec::new();
+    }
     if let Some(reason) = &state.missing {
         return vec![format!(
             "programs of this host do not find mesh names: ray-names is not running: {reason}; start it: systemctl start \
@@ -145,6 +149,8 @@ mod tests {
             missing[0].contains("no socket") && missing[0].contains("systemctl start rayfish-names"),
             "{missing:?}"
         );
+        let off = NamesState { report: Some(Report { backend: Backend::Off, ..report(State::Unset) }), ..set() };
+        assert_eq!(warnings(&NamesState { trouble: Some("root says so".to_owned()), ..off }), [""; 0]);
         let refused = warnings(&NamesState { trouble: Some("root does not".to_owned()), ..set() });
         assert!(refused[0].ends_with("root does not"), "{refused:?}");
         let quarrel = Conflict { what: "two writers".to_owned(), remedy: "stop one".to_owned() };

@@ -13,8 +13,6 @@ use ray_ipc::names::{Backend, Conflict, State, Wanted};
 
 use crate::config::Config;
 
-pub use networkmanager::DIRECTORY as DNSMASQ_DIRECTORY;
-
 /// One way to make the host ask the mesh's resolver. All of them are told the whole of what is wanted.
 pub trait Keeper: fmt::Debug {
     /// Brings what is wanted into effect. Called again whenever something has changed; doing it twice changes nothing.
@@ -101,7 +99,7 @@ pub fn edited(backend: Backend, listed: &Path) -> Option<&Path> {
     match backend {
         Backend::Resolvconf | Backend::File => Some(listed),
         // Of the resolver that it runs.
-        Backend::NetworkManager => Some(Path::new(DNSMASQ_DIRECTORY)),
+        Backend::NetworkManager => Some(Path::new(networkmanager::DIRECTORY)),
         Backend::Off | Backend::Resolved => None,
     }
 }

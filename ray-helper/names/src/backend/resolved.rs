@@ -79,13 +79,13 @@ impl Resolved {
         let servers = domains::servers(wanted).into_iter().map(server).collect();
         let domains = domains::domains(wanted).into_iter().map(domain).collect();
         let full = wanted.mode == Mode::Full;
-        // The servers last: a link that has them and nothing else is asked for every name.
-        self.change(link, "SetLinkDefaultRoute", Value::Bool(full))?;
         self.change(link, "SetLinkDomains", Value::Array("(sb)".to_owned(), domains))?;
+        self.change(link, "SetLinkDefaultRoute", Value::Bool(full))?;
         // Nobody on the mesh answers by broadcast, and its resolver signs and encrypts nothing: the tunnel does.
         for member in ["SetLinkLLMNR", "SetLinkMulticastDNS", "SetLinkDNSOverTLS", "SetLinkDNSSEC"] {
             self.change(link, member, Value::text("no"))?;
         }
+        // Last: a link with servers and without domains is asked for all names.
         self.change(link, "SetLinkDNS", Value::Array("(iay)".to_owned(), servers))?;
         // A name that was asked for before may be remembered as one that does not exist.
         self.service.call("emptying systemd-resolved's cache", (PATH, MANAGER, "FlushCaches"), vec![])?;

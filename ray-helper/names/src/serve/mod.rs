@@ -18,7 +18,7 @@ use ray_helper::{
     manager::Manager,
     signal::Asked,
 };
-use ray_ipc::names::{NamesReply, Report, State, VERSION, Wanted};
+use ray_ipc::names::{Conflict, NamesReply, Report, State, VERSION, Wanted};
 
 pub use self::channel::Violation;
 use self::{
@@ -37,6 +37,8 @@ use crate::{
 
 /// After a step that the host did not do.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Until a change that came together with an own one is looked at.
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// A process this young does not end because of a change: hosts that come up change a few times.
 const YOUNG: Duration = Duration::from_secs(2);
 
@@ -66,6 +68,8 @@ pub struct Server {
     again: Option<Instant>,
     /// Something may be set that nobody wants.
     owes_undo: bool,
+    /// What the host did not do last.
+    failure: Option<Failure>,
     born: Instant,
 }
 
@@ -99,6 +103,7 @@ impl Server {
             told: None,
             again: None,
             owes_undo: false,
+            failure: None,
             born: now,
         }
     }
@@ -183,9 +188,8 @@ impl Server {
         }
         match self.wanted.clone() {
             Some(wanted) => {
-                if let Err(failure) = self.set(&wanted, now) {
-                    log::line(format_args!("{failure}"));
-                }
+                let outcome = self.set(&wanted, now);
+                self.say(outcome);
             }
             // Also lines that a backup of another program has brought back.
             None if self.owes_undo || !backend::is_on_the_bus(self.choice.backend) => self.undo(now),
@@ -291,7 +295,9 @@ impl Server {
     fn set(&mut self, wanted: &Wanted, now: Instant) -> Result<(), Failure> {
         self.owes_undo = true;
         self.wanted = Some(wanted.clone());
-        match self.keeper.set(wanted, now) {
+        let outcome = self.keeper.set(wanted, now);
+        self.drain(now);
+        match outcome {
             Ok(outcome) => {
                 self.again = earliest(self.again, outcome.again);
                 self.outcome = outcome;
@@ -299,7 +305,11 @@ impl Server {
             }
             Err(failure) => {
                 self.again = earliest(self.again, now.checked_add(RETRY_PAUSE));
-                self.outcome = Outcome { state: State::Waiting, ..Outcome::unset() };
+                let conflict = Conflict {
+                    what: failure.to_string(),
+                    remedy: "see the log of ray-names; it tries again".to_owned(),
+                };
+                self.outcome = Outcome { state: State::Waiting, conflicts: vec![conflict], ..Outcome::unset() };
                 Err(failure)
             }
         }
@@ -309,16 +319,34 @@ impl Server {
         self.wanted = None;
         self.outcome = Outcome::unset();
         crash_point("undo-before");
-        match self.keeper.unset() {
+        let outcome = self.keeper.unset();
+        self.drain(now);
+        match &outcome {
             Ok(()) => self.owes_undo = false,
-            Err(failure) => {
-                log::line(format_args!("undo: {failure}"));
-                if self.owes_undo {
-                    self.again = earliest(self.again, now.checked_add(RETRY_PAUSE));
-                }
-            }
+            Err(_) if self.owes_undo => self.again = earliest(self.again, now.checked_add(RETRY_PAUSE)),
+            Err(_) => {}
         }
+        self.say(outcome);
         crash_point("undo-after");
+    }
+
+    /// Takes what was told of the own change: read later, it would have the file looked at in the middle of another's. One of
+    /// another that came in the same moment is looked for a little later.
+    fn drain(&mut self, now: Instant) {
+        if self.watch.has_changed() {
+            self.again = earliest(self.again, now.checked_add(LOOK_PAUSE));
+        }
+    }
+
+    /// Logs a failure, once for each time that it comes up.
+    fn say(&mut self, outcome: Result<(), Failure>) {
+        let failure = outcome.err();
+        if let Some(failure) = &failure
+            && self.failure.as_ref() != Some(failure)
+        {
+            log::line(format_args!("{failure}"));
+        }
+        self.failure = failure;
     }
 
     fn report(&self) -> Report {

@@ -3,6 +3,7 @@
 mod echo;
 mod host;
 mod interface;
+mod names;
 mod protocol;
 mod stream;
 mod tcp;
@@ -71,6 +72,7 @@ fn perform(job: Job, ready: &dyn Fn()) -> io::Result<Value> {
         }
         Job::EchoServe { listen } => found(&echo::serve(listen, ready)?),
         Job::EchoAsk { target, count, pace_us } => found(&echo::ask(target, count, Duration::from_micros(pace_us))?),
+        Job::NameAsk { server, name, rate, seconds } => found(&names::ask(server, &name, rate, span(seconds)?)?),
         Job::StreamReceive { listen } => found(&stream::receive(listen, ready)?),
         Job::StreamSend { target, seconds } => found(&stream::send(target, span(seconds)?)?),
         Job::Ping { target, seconds } => found(&host::ping(target, span(seconds)?)?),

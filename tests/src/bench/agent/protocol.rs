@@ -80,6 +80,13 @@ pub(in crate::bench) enum Job {
         count: u32,
         pace_us: u64,
     },
+    /// [`RoundTrips`]: so many questions a second for the address of a name.
+    NameAsk {
+        server: SocketAddr,
+        name: String,
+        rate: f64,
+        seconds: f64,
+    },
     /// [`Silence`]: the longest one in a stream of a thousand a second.
     StreamReceive {
         listen: SocketAddr,

@@ -8,12 +8,12 @@ use std::{
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, stdin_end};
 use crate::{
     bench,
     cli::output::{note, print},
     tool::{
-        caller, hold, http,
+        caller, dns_abuse, hold, http,
         names::{server, zone::Entry},
         notify, reach, sizes,
     },
@@ -34,6 +34,12 @@ pub(in crate::cli) enum Session {
     TcpIdle { target: SocketAddr },
     /// Keep a connection to a reach-serve busy; prints how often it answered, at last the error that ended it
     TcpHold { target: SocketAddr },
+    /// Hold connections to a DNS server open, each with half a question
+    DnsHold {
+        server: IpAddr,
+        #[arg(long)]
+        count: usize,
+    },
     /// Answer questions about public names, given as NAME TYPE VALUE, at port 53; prints each question
     DnsServer { address: IpAddr, entries: Vec<Entry> },
     /// Print what services tell their manager at this socket
@@ -61,6 +67,7 @@ pub(super) fn run(tool: Session) -> Result<u8, Failure> {
             print(&hold::hold(target, count)?)?;
             return Ok(1);
         }
+        Session::DnsHold { server, count } => dns_abuse::connections(server, count, stdin_end())?,
         Session::DnsServer { address, entries } => {
             server::serve(address, entries, || note("listening"), |line| drop(print(line)))?;
         }

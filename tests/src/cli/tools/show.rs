@@ -14,7 +14,7 @@ use crate::{
     live_helper::NetState,
     tool::{
         dns::{self, Kind},
-        http, ping, ps, udp,
+        dns_query, http, ping, ps, udp,
     },
 };
 
@@ -49,6 +49,24 @@ pub(in crate::cli) enum Show {
         #[arg(long)]
         dns: IpAddr,
     },
+    /// Ask a DNS server once; everything about the reply, as JSON
+    DnsQuery {
+        name: String,
+        /// Record type, as a number
+        kind: u16,
+        #[arg(long)]
+        dns: IpAddr,
+        #[arg(long)]
+        tcp: bool,
+        /// Speak EDNS, and take so many bytes over UDP
+        #[arg(long, value_name = "BYTES")]
+        edns: Option<u16>,
+        /// Ask so often, over TCP all in one connection
+        #[arg(long, default_value_t = 1)]
+        times: u16,
+        #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
+        timeout: f64,
+    },
     /// Send one datagram; prints the error's name when the kernel refuses
     UdpSend { target: SocketAddr },
     /// The host's interfaces, addresses, routes and rules, one a line
@@ -74,6 +92,12 @@ pub(super) fn run(tool: Show) -> Result<u8, Failure> {
             Ok(0)
         }
         Show::Resolve { name, kind, dns } => resolve(&name, kind, dns),
+        Show::DnsQuery { name, kind, dns, tcp, edns, times, timeout } => {
+            let timeout = Duration::try_from_secs_f64(timeout)?;
+            let reply = dns_query::ask(&dns_query::Query { name, kind, server: dns, tcp, edns, times, timeout })?;
+            print(&serde_json::to_string(&reply)?)?;
+            Ok(0)
+        }
         Show::UdpSend { target } => {
             let refused = udp::send(target).err();
             print(refused.as_deref().unwrap_or("sent"))?;

@@ -12,7 +12,7 @@ use super::{Failure, Report, stdin_end};
 use crate::{
     cli::output::note,
     tool::{
-        bulk, capture, flood,
+        bulk, capture, dns_abuse, flood,
         names::{
             files, gopher,
             watch::{self, Expected},
@@ -54,6 +54,8 @@ pub(in crate::cli) enum Traffic {
         echo: u16,
         flows: u32,
     },
+    /// Send a DNS server queries that break the format; prints what each was answered with
+    DnsAbuse { server: IpAddr },
     /// Exchange datagrams and TCP writes of every size with a sizes-serve, look at each byte, and report
     Sizes {
         target: SocketAddr,
@@ -108,6 +110,7 @@ pub(super) fn run(tool: Traffic) -> Result<Report, Failure> {
         Traffic::UdpStream { target } => Report::of(stream::send(target, stdin_end())),
         Traffic::Capture { interface } => Report::of(capture::watch(&interface, stdin_end(), || note("watching"))),
         Traffic::UdpFlood { target, echo, flows } => Report::of(flood::flood(target, echo, flows)),
+        Traffic::DnsAbuse { server } => Report::of(dns_abuse::queries(server)),
         Traffic::Sizes { target, max, step } => Report::judged(sizes::ask(target, max, step), sizes::Report::intact),
         Traffic::Bursts { target, count, segments, size } => Report::of(sizes::bursts(target, count, segments, size)),
         Traffic::Flow { target } => Report::of(sizes::flow(target, stdin_end())),

@@ -66,6 +66,9 @@ fn judge_set(names: &DnsReply) -> Verdict {
     if names.mode == DnsMode::Off {
         return off();
     }
+    if names.host.as_ref().is_some_and(|host| host.backend == "off") {
+        return Verdict::skipped("root keeps this host's DNS settings as they are: backend in names.toml");
+    }
     if let Some(trouble) = &names.trouble {
         return Verdict::failed(
             format!("this host's DNS settings are not as wanted: {trouble}"),
@@ -145,6 +148,8 @@ mod tests {
             assert_eq!(judge_set(&at(state)).mark, Mark::Warning, "{state:?}");
         }
         assert_eq!(judge_set(&DnsReply { trouble: Some("refused".into()), ..good() }).mark, Mark::Failed);
+        let off = DnsReply { host: Some(HostDns { backend: "off".into(), ..host() }), ..good() };
+        assert_eq!(judge_set(&off).mark, Mark::Skipped);
         assert_eq!(judge_set(&DnsReply { mode: DnsMode::Off, ..good() }).mark, Mark::Skipped);
     }
 

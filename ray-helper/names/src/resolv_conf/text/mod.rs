@@ -170,7 +170,7 @@ fn address(word: &str, index_of: &impl Fn(&str) -> Option<u32>) -> Option<Socket
 
 /// A domain as it goes into a report: plain text of a bounded length.
 fn is_domain(word: &str) -> bool {
-    word.len() <= 255 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    word != "." && word.len() <= 255 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+//! Texts as hosts have them, and what comes of them.
+
 use super::*;
 
 const DHCP: &[u8] =
@@ -104,6 +106,7 @@ fn the_last_search_list_counts() {
     assert_eq!(search(b"search a b\ndomain c\n"), ["c"]);
     assert_eq!(search(b"search a\x1b[31m ok b\xff\n"), ["ok"]);
     assert_eq!(search(b"search a b c d e f g h\n").len(), SEARCH_MAX);
+    assert_eq!(search(b"search .\n"), [""; 0]);
 }
 
 fn lines_of(search: &[&str]) -> Lines {
