@@ -15,3 +15,4 @@ mod list;
 mod others;
 mod refusals;
 mod start;
+mod vectors;

@@ -88,14 +88,14 @@ fn a_violation_ends_the_connection_and_undoes() {
         let mut process = host.start();
         let mut engine = host.connect().greet();
         engine.set(names());
+        let waited = Instant::now();
         assert!(engine.send_raw(&bytes), "{what}");
         while engine.receive().is_some() {}
         assert_eq!(host.list_bytes(), PLAIN, "{what}");
         assert!(process.is_alive() && host.log().contains("violation: "), "{what}: {}", host.log());
         // Who had set something and broke the rules waits.
-        let waited = Instant::now();
         host.connect().greet();
-        assert!(waited.elapsed() > Duration::from_millis(500), "{what}");
+        assert!(waited.elapsed() >= Duration::from_secs(1), "{what}");
     }
 }
 
@@ -182,5 +182,9 @@ fn an_idle_connection_is_told_nothing() {
     let mut engine = host.connect().greet();
     engine.set(names());
     engine.report();
+    // Others wake it for nothing.
+    for _ in 0..3 {
+        drop(host.connect());
+    }
     assert!(engine.is_quiet(Duration::from_millis(300)));
 }

@@ -38,20 +38,14 @@ use ray_helper::{
 };
 use ray_ipc::names::SOCKET_PATH;
 use ray_names::{
-    backend::{
-        self,
-        networkmanager::{self, NetworkManager},
-    },
+    backend::{self, networkmanager},
     choose::{Look, choose},
-    config::{self, Config, Wish},
+    config::{self, Config},
     recover,
     resolv_conf::Place,
     serve::Server,
     watch::Watch,
 };
-
-/// There as long as NetworkManager runs.
-const NETWORK_MANAGER: &str = "/run/NetworkManager";
 
 const POLICY_PATH: &str = "/etc/rayfish/names.toml";
 
@@ -83,7 +77,7 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
         log::line(format_args!("what an earlier run left: {failure}"));
     }
     let watch = Watch::new().map_err(Stop::runtime)?;
-    let look = Look::at_host(network_manager(&config));
+    let look = Look::at_host();
     let choice = choose(&config, &look);
     let edited = backend::edited(choice.backend, look.place.directory());
     let needs =
@@ -97,20 +91,6 @@ fn serve(policy: &Path, socket: &Path) -> Result<(), Stop> {
         choice.why
     ));
     Server::new(config, (choice, look.clone()), listener, (signals, watch), manager).run().map_err(Stop::runtime)
-}
-
-/// What NetworkManager does with names: a process with a file for a backend could not ask later.
-fn network_manager(config: &Config) -> Option<String> {
-    if config.backend != Wish::Auto || !Path::new(NETWORK_MANAGER).is_dir() {
-        return None;
-    }
-    match NetworkManager::new().manner() {
-        Ok(manner) => manner.map(|manner| manner.mode),
-        Err(failure) => {
-            log::line(format_args!("asking NetworkManager what it does with names: {failure}"));
-            None
-        }
-    }
 }
 
 /// Runs what a service manager runs after a process's end.

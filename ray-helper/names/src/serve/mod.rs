@@ -26,7 +26,7 @@ use self::{
     wait::Wake,
 };
 use crate::{
-    backend::{self, Failure, Host, Keeper, Outcome},
+    backend::{self, Failure, Host, Keeper, Outcome, file},
     choose::{Choice, Look, choose},
     config::Config,
     crash::crash_point,
@@ -38,7 +38,7 @@ use crate::{
 /// After a step that the host did not do.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Until a change that came together with an own one is looked at.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// A process this young does not end because of a change: hosts that come up change a few times.
 const YOUNG: Duration = Duration::from_secs(2);
 
@@ -173,7 +173,7 @@ impl Server {
         if !changed {
             return false;
         }
-        self.look = Look::at_host(self.look.network_manager.take());
+        self.look = Look::at_host();
         self.host = self.keeper.upstreams().unwrap_or_else(|| report::listed(&self.look));
         self.follow();
         let choice = choose(&self.config, &self.look);
@@ -330,10 +330,11 @@ impl Server {
         crash_point("undo-after");
     }
 
-    /// Takes what was told of the own change: read later, it would have the file looked at in the middle of another's. One of
-    /// another that came in the same moment is looked for a little later.
+    /// Takes what was told of the own change: read later, it would have the file looked at in the middle of another's. Where
+    /// another's came in the same moment, the file is looked at when that has long been whole.
     fn drain(&mut self, now: Instant) {
-        if self.watch.has_changed() {
+        let is_listed = !backend::is_on_the_bus(self.choice.backend);
+        if self.watch.has_changed() && is_listed && file::is_set(&self.look.place) != self.wanted.is_some() {
             self.again = earliest(self.again, now.checked_add(LOOK_PAUSE));
         }
     }

@@ -76,11 +76,7 @@ mod tests {
         };
         let domain = format!("{}.example", "d".repeat(247));
         let rest = format!("search {}\n", [domain.as_str(); 10].join(" ")) + &"nameserver fe80::1%1\n".repeat(100);
-        let look = Look {
-            place: Place { path: "/etc/resolv.conf".into(), is_linked: false },
-            rest: rest.into(),
-            network_manager: None,
-        };
+        let look = Look { place: Place { path: "/etc/resolv.conf".into(), is_linked: false }, rest: rest.into() };
         let report = report(&choice, &listed(&look), &outcome);
         assert_eq!(report.search.len(), 6);
         let packet = names::encode_reply(&NamesReply::Report(report)).unwrap();
