@@ -3,6 +3,8 @@
 //! Each test runs in namespaces of its own, on a host with a cable to a resolver of public names and an interface of
 //! the mesh; the code under test has root's user and no capability. Needs root, and `tests/debian/make`.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests, with helpers outside of test functions")]
+
 mod host;
 mod networkmanager;
 mod resolved;
