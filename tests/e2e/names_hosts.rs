@@ -52,6 +52,8 @@ pub(crate) enum Keeper {
     NetworkManager,
     /// NetworkManager with a dnsmasq, which can.
     Dnsmasq,
+    /// The same, and root wants that it does.
+    DnsmasqSplit,
 }
 
 /// Whether everything is to be tried that takes programs of others, or long.
@@ -62,7 +64,8 @@ pub(crate) fn all() -> bool {
 impl Keeper {
     /// Those to be tried.
     pub(crate) fn tried() -> Vec<Self> {
-        let every = [Self::File, Self::Openresolv, Self::Resolved, Self::NetworkManager, Self::Dnsmasq];
+        let every =
+            [Self::File, Self::Openresolv, Self::Resolved, Self::NetworkManager, Self::Dnsmasq, Self::DnsmasqSplit];
         let named = |name: &str| every.into_iter().filter(|keeper| keeper.name() == name).collect::<Vec<_>>();
         match std::env::var(VARIABLE) {
             Ok(value) if value == "all" => every.into(),
@@ -78,23 +81,34 @@ impl Keeper {
             Self::Resolved => "resolved",
             Self::NetworkManager => "networkmanager",
             Self::Dnsmasq => "dnsmasq",
+            Self::DnsmasqSplit => "dnsmasq-split",
         }
     }
 
     /// The backend that has to be chosen, as `ray dns status` calls it.
     pub(crate) fn backend(self) -> &'static str {
         match self {
-            Self::File | Self::NetworkManager => "file",
+            Self::File | Self::NetworkManager | Self::Dnsmasq => "file",
             Self::Openresolv => "resolvconf",
             Self::Resolved => "resolved",
-            Self::Dnsmasq => "networkmanager",
+            Self::DnsmasqSplit => "networkmanager",
         }
+    }
+
+    /// What root has to say for that.
+    fn names_toml(self) -> &'static str {
+        if self == Self::DnsmasqSplit { "backend = \"networkmanager\"\n" } else { "" }
+    }
+
+    /// Whether each change starts the host's own resolver again, which loses what it is asked meanwhile.
+    pub(crate) fn is_started_again(self) -> bool {
+        self == Self::DnsmasqSplit
     }
 
     fn installed(self) -> Option<Installed> {
         match self {
             Self::File if std::env::var(VARIABLE).is_err() => None,
-            Self::File | Self::NetworkManager | Self::Dnsmasq => Some(Installed::Plain),
+            Self::File | Self::NetworkManager | Self::Dnsmasq | Self::DnsmasqSplit => Some(Installed::Plain),
             Self::Openresolv => Some(Installed::Openresolv),
             Self::Resolved => Some(Installed::Resolved),
         }
@@ -116,7 +130,7 @@ impl Keeper {
                  until resolvectl dns eth0 {SERVER} 2>/dev/null; do sleep 0.1; done\n\
                  resolvectl domain eth0 corp.test\n"
             ),
-            Self::NetworkManager | Self::Dnsmasq => format!(
+            Self::NetworkManager | Self::Dnsmasq | Self::DnsmasqSplit => format!(
                 "{bus}mount -o remount,ro,bind /sys\n\
                  printf '[main]\\nplugins=keyfile\\nauth-polkit=false\\nno-auto-default=*\\ndns={}\\n' \
                  > /etc/NetworkManager/NetworkManager.conf\n\
@@ -128,7 +142,7 @@ impl Keeper {
                  ipv6.method manual ipv6.addresses fd77::11/64\n\
                  nmcli con up cable\n\
                  until getent ahosts {PUBLIC} > /dev/null; do sleep 0.1; done\n",
-                if self == Self::Dnsmasq { "dnsmasq" } else { "default" }
+                if self == Self::NetworkManager { "default" } else { "dnsmasq" }
             ),
         }
     }
@@ -146,7 +160,7 @@ impl Keeper {
                 "{OTHER_LINK}ip addr add 192.0.2.9/32 dev other0\n\
                  resolvectl dns other0 {OTHER_SERVER}; resolvectl domain other0 '~other.test'\n"
             ),
-            Self::Dnsmasq => format!(
+            Self::Dnsmasq | Self::DnsmasqSplit => format!(
                 "{OTHER_LINK}nmcli con add type ethernet ifname other0 con-name other ipv4.method manual \
                  ipv4.addresses 192.0.2.9/32 ipv6.method manual ipv6.addresses fd99::9/128 ipv6.dns {OTHER_SERVER} \
                  ipv6.dns-search '~other.test'\n\
@@ -161,7 +175,9 @@ impl Keeper {
             Self::File | Self::NetworkManager => "sed -i '/# other$/d' /etc/resolv.conf\n".to_owned(),
             Self::Openresolv => "resolvconf -d other0\n".to_owned(),
             Self::Resolved => "ip link del other0\n".to_owned(),
-            Self::Dnsmasq => "nmcli con down other; nmcli con delete other; ip link del other0\n".to_owned(),
+            Self::Dnsmasq | Self::DnsmasqSplit => {
+                "nmcli con down other; nmcli con delete other; ip link del other0\n".to_owned()
+            }
         }
     }
 
@@ -175,7 +191,7 @@ impl Keeper {
             ),
             Self::Openresolv => format!("printf 'domain corp.test\\nnameserver {SERVER}\\n' | resolvconf -a eth0\n"),
             Self::Resolved => format!("resolvectl dns eth0 {SERVER}; resolvectl domain eth0 corp.test\n"),
-            Self::NetworkManager | Self::Dnsmasq => {
+            Self::NetworkManager | Self::Dnsmasq | Self::DnsmasqSplit => {
                 format!("nmcli con mod cable ipv4.dns {SERVER} ipv4.dns-search corp.test; nmcli dev reapply eth0\n")
             }
         }
@@ -197,7 +213,7 @@ impl Keeper {
                  for what in dns domain default-route llmnr mdns dnssec dnsovertls nta; do\n\
                  echo \"== $what\"; resolvectl $what | sed 's/^Link [0-9]*/Link/' | grep -v '(ray0):\\( no\\| yes\\)\\?$'; done"
             }
-            Self::Dnsmasq => {
+            Self::Dnsmasq | Self::DnsmasqSplit => {
                 "stat -c '%F %a %u %g %n' /etc/resolv.conf*; readlink /etc/resolv.conf; cat /etc/resolv.conf\n\
                  ls /etc/NetworkManager/* /run/NetworkManager/conf.d /etc/NetworkManager/dnsmasq.d 2>/dev/null\n\
                  busctl get-property org.freedesktop.NetworkManager /org/freedesktop/NetworkManager \
@@ -221,7 +237,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(keeper: Keeper) -> Self {
-        Self::with(keeper, "", "")
+        Self::with(keeper, keeper.names_toml(), "")
     }
 
     /// With lines of its own in `names.toml` and `engine.toml`.

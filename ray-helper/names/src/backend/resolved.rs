@@ -68,11 +68,14 @@ impl Resolved {
 
     /// Whether the link has all that is wanted.
     fn agrees(&mut self, link: i32, wanted: &Wanted) -> Result<bool, Failure> {
+        Ok(is_as_wanted(&self.settings(link)?, wanted))
+    }
+
+    fn settings(&mut self, link: i32) -> Result<Value, Failure> {
         let step = "asking systemd-resolved for the interface";
         let answer = self.service.call(step, (PATH, MANAGER, "GetLink"), vec![Value::I32(link)])?;
         let path = answer.first().and_then(Value::as_text).ok_or(Failure::unexpected(step))?.to_owned();
-        let has = self.service.properties(&path, LINK)?;
-        Ok(is_as_wanted(&has, wanted))
+        self.service.properties(&path, LINK)
     }
 
     fn tell(&mut self, link: i32, wanted: &Wanted) -> Result<(), Failure> {
@@ -101,6 +104,12 @@ impl Resolved {
     }
 
     fn revert(&mut self, link: i32) -> Result<(), Failure> {
+        // Where nothing was ever set, nothing is told either.
+        let domains =
+            self.settings(link).ok().and_then(|has| has.get("Domains").map(|domains| domains.inner().items().len()));
+        if domains == Some(0) {
+            return Ok(());
+        }
         let step = "undoing the settings of the interface";
         self.service.call(step, (PATH, MANAGER, "RevertLink"), vec![Value::I32(link)]).map(drop)
     }
