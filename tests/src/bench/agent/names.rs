@@ -35,6 +35,7 @@ pub(super) fn ask(server: SocketAddr, name: &str, rate: f64, span: Duration) -> 
     let asking = thread::spawn(move || {
         let mut number: u64 = 0;
         while started.elapsed() < span {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
             let due = (started.elapsed().as_secs_f64() * rate) as u64;
             while number <= due {
                 let id = u16::try_from(number % IDS as u64).unwrap_or_default();
