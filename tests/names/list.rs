@@ -9,11 +9,14 @@ use ray_tests::{
     live_names::{Launch, NamesHost, eventually, names, search},
 };
 
+/// What happens to a host.
+type Act = fn(&NamesHost);
+
 const DHCP: &[u8] = b"# by dhclient\ndomain lan\nnameserver 192.0.2.1\nnameserver 192.0.2.2\nnameserver 192.0.2.3";
 
 #[test]
 fn stands_first_and_leaves_every_byte_as_it_was_after_each_kind_of_end() {
-    let ends: [(&str, fn(&NamesHost)); 5] = [
+    let ends: [(&str, Act); 5] = [
         ("release", |host| {
             let _names = host.start();
             let mut engine = host.connect().greet();
@@ -121,7 +124,7 @@ fn search_domains_are_opt_in_and_come_after_those_of_the_host() {
     assert_eq!(host.list().matches("search").count(), 1);
     engine.set(search(&["home", "work"]));
     let list = host.list();
-    let last = list.lines().filter(|line| line.starts_with("search")).next_back();
+    let last = list.lines().rfind(|line| line.starts_with("search"));
     assert_eq!(last, Some("search lan corp.example home.ray work.ray"));
     assert_eq!(engine.look().search, ["lan", "corp.example"]);
 }

@@ -14,6 +14,9 @@ use ray_tests::{
     live_names::{NamesHost, eventually, names},
 };
 
+/// What another program does to the host.
+type Act = fn(&NamesHost);
+
 const PLAIN: &[u8] = b"nameserver 192.0.2.1\n";
 const LEASE: &[u8] = b"search lan\nnameserver 192.0.2.7\n";
 /// Within which own lines are back after another program has written the list.
@@ -21,7 +24,7 @@ const BACK_WITHIN: Duration = Duration::from_millis(100);
 
 #[test]
 fn is_back_within_a_tenth_of_a_second_and_keeps_what_the_other_wrote() {
-    let writers: [fn(&NamesHost); 4] = [
+    let writers: [Act; 4] = [
         |host| host.write_list(LEASE),
         |host| host.replace_list(LEASE),
         |host| {
@@ -132,7 +135,7 @@ fn a_generator_run_again_keeps_its_own_signature_on_top() {
 
 #[test]
 fn leaves_a_list_alone_that_is_not_roots_or_too_long_or_elsewhere() {
-    let flaws: [(&str, fn(&NamesHost)); 6] = [
+    let flaws: [(&str, Act); 6] = [
         ("belongs to uid", |host| chown(host.list_path(), Some(1), None).unwrap()),
         ("lets others than root write", |host| set_mode(&host.list_path(), 0o646)),
         ("longer than 4096 bytes", |host| host.write_list(&[b'#'; 4097])),
