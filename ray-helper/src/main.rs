@@ -17,7 +17,6 @@
 
 use std::{
     env, fs,
-    io::{self, Write},
     path::{self, Path},
     process::ExitCode,
 };
@@ -35,7 +34,7 @@ use ray_helper::{
     recover, resolver,
     serve::Server,
     signal,
-    stop::{EXIT_RUNTIME, Stop},
+    stop::{Stop, end, print},
     sys::{netlink::Netlink, process},
     trust,
 };
@@ -101,18 +100,4 @@ fn read_policy(path: &Path) -> Result<(Config, Account), Stop> {
     config.keep.extend(resolver::inside_the_mesh());
     let engine = account::resolve(&config.engine_user, &passwd)?;
     Ok((config, engine))
-}
-
-fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(EXIT_RUNTIME),
-    }
-}
-
-fn end(outcome: Result<(), Stop>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(stop) => stop.report(),
-    }
 }

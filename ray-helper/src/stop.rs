@@ -1,6 +1,10 @@
 //! Why a privileged program stops before it should, with what the administrator can do about it.
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use ray_confine::ConfineError;
 
@@ -38,6 +42,22 @@ impl Stop {
             log::line(format_args!("hint: {hint}"));
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// The end of a program that only had something to say.
+pub fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_RUNTIME),
+    }
+}
+
+/// The end of a program that had something to do.
+pub fn end(outcome: Result<(), Stop>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(stop) => stop.report(),
     }
 }
 

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use ray_tests::lab::Lab;
 use serde_json::{Value, json};
 
-use crate::support::{address, hosts, network, network_in, ray, tool};
+use crate::{
+    names_hosts::{Host, Keeper, MISSING, PUBLIC},
+    support::{PATIENCE, address, hosts, network, network_in, ray, tool, until},
+};
 
 const A: &str = "1";
 const SOA: &str = "6";
@@ -48,6 +51,10 @@ fn names_are_answered_alike_over_udp_and_tcp_at_both_addresses() {
 #[test]
 fn what_is_not_there_is_denied_for_a_short_time_and_what_is_not_ours_is_refused() {
     let lab = network(2);
+    ray(&lab, "n1", &["config", "set", "dns", "off"]);
+    until(PATIENCE, "nothing is passed on", || {
+        query(&lab, "n1", "example.com", A, SERVERS[0], &[])["rcode"].as_u64() == Some(REFUSED)
+    });
     for over in [&[][..], &["--tcp"]] {
         for (name, kind, rcode, apex) in [
             ("bob.home.ray", A, NO_SUCH_NAME, "ray"),
@@ -75,6 +82,31 @@ fn what_is_not_there_is_denied_for_a_short_time_and_what_is_not_ours_is_refused(
         let soa = query(&lab, "n1", "ray", SOA, SERVERS[1], over);
         assert_eq!(soa["answers"][0]["kind"], 6, "{soa}");
     }
+}
+
+#[test]
+fn other_names_are_passed_on_over_udp_and_tcp_and_mesh_names_never_leave_the_host() {
+    let host = Host::with(Keeper::File, "", "");
+    let lab = &host.lab;
+    until(PATIENCE, "public names are passed on", || {
+        query(lab, "n1", PUBLIC, A, SERVERS[0], &[])["rcode"].as_u64() == Some(NO_ERROR)
+    });
+    for server in SERVERS {
+        for over in [&[][..], &["--tcp"], &["--edns", "1232"]] {
+            let reply = query(lab, "n1", PUBLIC, A, server, over);
+            assert_eq!(reply["answers"][0]["data"], "10.77.0.1", "{over:?}: {reply}");
+            let missing = query(lab, "n1", MISSING, A, server, over);
+            assert_eq!(missing["rcode"].as_u64(), Some(NO_SUCH_NAME), "{over:?}: {missing}");
+            for ours in ["bob.home.ray", "wpad.ray", "n2.home.ray", "99.99.64.100.in-addr.arpa"] {
+                query(lab, "n1", ours, A, server, over);
+            }
+        }
+    }
+    let many = query(lab, "n1", PUBLIC, A, SERVERS[0], &["--tcp", "--times", "20"]);
+    assert_eq!(many["same"], 20, "{many}");
+    let asked = host.asked();
+    let ours = |line: &&String| line.to_lowercase().contains(".ray") || line.contains("64.100.in-addr.arpa");
+    assert!(!asked.is_empty() && asked.iter().find(ours).is_none(), "{:?}", asked.iter().find(ours));
 }
 
 #[test]
@@ -119,7 +151,7 @@ fn many_connections_and_half_questions_keep_no_program_out() {
     }
     for holder in &mut holders {
         drop(holder.stdin.take());
-        assert!(holder.wait(crate::support::PATIENCE).unwrap().success());
+        assert!(holder.wait(PATIENCE).unwrap().success());
     }
 }
 
@@ -154,7 +186,7 @@ fn query(lab: &Lab, node: &str, name: &str, kind: &str, server: &str, more: &[&s
 /// The address, as soon as there is one.
 fn until_answered(lab: &Lab, name: &str) -> String {
     let mut found = None;
-    crate::support::until(crate::support::PATIENCE, &format!("{name} has an address"), || {
+    until(PATIENCE, &format!("{name} has an address"), || {
         let reply = query(lab, "n1", name, A, SERVERS[0], &[]);
         found = reply["answers"][0]["data"].as_str().map(str::to_owned);
         found.is_some()

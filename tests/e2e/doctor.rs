@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::support::{PATIENCE, address, hosts, network, pings, ray, status, try_ray, until};
 
-/// What may be wrong with a healthy node: names are not the host's business yet, and the rest is the machine's.
-const USUAL: [&str; 4] = ["resolver.host", "clock.synced", "udp.limits", "udp.buffers"];
+/// What may be wrong with a healthy node: in its first moments names are not set yet, and the rest is the
+/// machine's.
+const USUAL: [&str; 5] = ["names.set", "resolver.host", "clock.synced", "udp.limits", "udp.buffers"];
 /// What a node cannot look at: its programs are nowhere in the system, and some kernels hide limits from namespaces.
 const UNSEEN: [&str; 2] = ["files.programs", "udp.limits"];
 
@@ -109,6 +110,12 @@ fn a_device_that_is_down_is_found() {
 #[test]
 fn names_that_the_host_does_not_know_are_a_warning_and_a_dead_resolver_delays_nothing_else() {
     let lab = network(1);
+    until(PATIENCE, "programs find names", || try_check(&lab, "names.set")["status"] == "ok");
+    for id in ["names.reached", "names.confined", "names.conflicts", "resolver.host"] {
+        in_order(&lab, id);
+    }
+    ray(&lab, "n1", &["config", "set", "dns", "off"]);
+    found(&lab, "names.set", "skipped", "names are off", "");
     found(&lab, "resolver.host", "warning", "n1.home.ray", "dig @100.100.100.53 n1.home.ray");
     in_order(&lab, "resolver.mesh");
     let own = address(&lab, "n1", "n1", "v6");

@@ -1,4 +1,4 @@
-//! Rayfish end to end: three real processes a host, real TUN devices, namespaces as hosts. Needs root.
+//! Rayfish end to end: four real processes a host, real TUN devices, namespaces as hosts. Needs root.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "whatever goes wrong here ends the test")]
 
 mod access;

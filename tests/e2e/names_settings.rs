@@ -79,6 +79,21 @@ fn down_has_given_the_settings_back_when_it_ends() {
 }
 
 #[test]
+fn a_keeper_that_is_stuck_holds_the_way_down_up_for_a_second_and_no_longer() {
+    let host = Host::new(Keeper::File);
+    host.await_set();
+    let keeper = host.sh("pidof ray-names");
+    host.sh(&format!("kill -STOP {keeper}"));
+    let began = Instant::now();
+    ray(&host.lab, "n1", &["down"]);
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(4), "{took:?}");
+    assert!(status(&host.lab, "n1")["tun"].is_null());
+    host.sh(&format!("kill -CONT {keeper}"));
+    host.await_settings(&host.before).unwrap_or_else(|found| panic!("{found}"));
+}
+
+#[test]
 fn a_tunnel_that_is_set_up_anew_keeps_its_names() {
     let host = Host::new(Keeper::File);
     host.await_set();

@@ -1,6 +1,9 @@
 //! What programs ask the mesh's resolver over either transport, and what the host's own resolvers say.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use ray_engine::{
     dns::{self, Alias, Exchange, Foreign, Heard, Host, Response, Transport, Zone},
@@ -88,6 +91,7 @@ pub(crate) fn segments(mut bytes: &[u8]) {
             streams.reply(connection, &[], now);
         }
         streams.take_segments();
+        assert_ne!(streams.due_in(now), Some(Duration::ZERO), "what is due has been done");
     }
     assert_eq!(streams.open(), 0);
 }

@@ -5,6 +5,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests, with helpers outside of test functions")]
 
+mod bus;
 mod host;
 mod networkmanager;
 mod resolved;

@@ -146,7 +146,11 @@ fn the_helper_runs_no_program_and_opens_no_ip_socket() {
 
 #[test]
 fn the_program_for_names_runs_no_program_and_opens_no_ip_socket() {
-    report("what ray-names never does", &over(NAMES, |path, text| impure(path, text, &HELPER_NEVER)));
+    // A test may stand for the program at the other end.
+    let check = |path: &str, text: &str| {
+        if path.ends_with("tests.rs") { Vec::new() } else { impure(path, text, &HELPER_NEVER) }
+    };
+    report("what ray-names never does", &over(NAMES, check));
 }
 
 fn over(prefix: &str, check: fn(&str, &str) -> Vec<String>) -> Vec<String> {

@@ -16,6 +16,8 @@ use crate::{
 
 /// Reads before the links get what was read: few enough that the first of them does not wait for the last.
 const READS_MAX: usize = 16;
+/// The same with those that are answered in place.
+const ANSWERS_MAX: usize = 64;
 
 /// Runs until a read fails. It may be dropped wherever it waits.
 pub(super) async fn run(forwarder: &Arc<Forwarder>, mesh: &Mesh, mut reader: Reader) -> io::Error {
@@ -45,11 +47,26 @@ fn take_burst(
     burst: &mut Vec<Arc<Outlet>>,
     replies: &mut Writer,
 ) -> io::Result<()> {
-    for _ in 0..READS_MAX {
+    let mut reads = 0;
+    // What is answered in place makes no link wait, so that many lookups do not make every burst a small one.
+    for _ in 0..ANSWERS_MAX {
         let Some(chunk) = reader.read()? else { break };
-        take(forwarder, mesh, chunk, burst, replies)?;
+        if take(forwarder, mesh, chunk, burst, replies)? == Taken::Judged {
+            reads += 1;
+        }
+        if reads >= READS_MAX {
+            break;
+        }
     }
     Ok(())
+}
+
+/// What became of a read.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    Judged,
+    /// It was for the resolver.
+    Answered,
 }
 
 fn take(
@@ -58,7 +75,7 @@ fn take(
     chunk: Chunk<'_>,
     burst: &mut Vec<Arc<Outlet>>,
     replies: &mut Writer,
-) -> io::Result<()> {
+) -> io::Result<Taken> {
     let live = &forwarder.live;
     let snapshot = live.snapshot();
     match plane::outbound(&snapshot, &live.firewall, chunk.packet(), millis()) {
@@ -70,11 +87,13 @@ fn take(
             if let Some(reply) = names::answer(forwarder, &snapshot, &question) {
                 replies.write(std::slice::from_ref(&reply))?;
             }
+            return Ok(Taken::Answered);
         }
         Ok(Outbound::Dns(_) | Outbound::DnsStream) => {
             for reply in names::take(forwarder, &snapshot, chunk) {
                 replies.write(std::slice::from_ref(&reply))?;
             }
+            return Ok(Taken::Answered);
         }
         Err(refused) => {
             live.drops.count_n(refused.reason, chunk.count());
@@ -86,7 +105,7 @@ fn take(
             }
         }
     }
-    Ok(())
+    Ok(Taken::Judged)
 }
 
 /// Tells of a packet to a peer that was dropped. What goes to nobody is no flow.

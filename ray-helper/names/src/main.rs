@@ -17,8 +17,7 @@
 )]
 
 use std::{
-    env, fs,
-    io::{self, Write},
+    env, fs, io,
     path::{self, Path},
     process::ExitCode,
 };
@@ -32,7 +31,7 @@ use ray_helper::{
     log,
     manager::{Environment, Manager},
     signal,
-    stop::{EXIT_RUNTIME, Stop},
+    stop::{Stop, end, print},
     sys::process,
     trust,
 };
@@ -133,18 +132,4 @@ fn read_policy(path: &Path) -> Result<(Config, Account), Stop> {
     let passwd = fs::read_to_string(PASSWD_PATH).map_err(Stop::runtime)?;
     let engine = account::resolve(&config.engine_user, &passwd)?;
     Ok((config, engine))
-}
-
-fn print(text: &str) -> ExitCode {
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(EXIT_RUNTIME),
-    }
-}
-
-fn end(outcome: Result<(), Stop>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(stop) => stop.report(),
-    }
 }

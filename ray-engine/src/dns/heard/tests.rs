@@ -1,5 +1,7 @@
 //! What is taken for an answer, what is not, and what is not handed on.
 
+use std::slice;
+
 use super::*;
 
 const QUESTION: &[u8] = b"\x03www\x07example\x03com\x00\x00\x01\x00\x01";
@@ -106,8 +108,8 @@ fn records_that_lie_about_their_length_or_number_are_handed_to_nobody() {
     let mut long = good.clone();
     long[11] = 5;
     for (what, said) in [
-        ("a record too few", message(0x8180, 2, &[good.clone()])),
-        ("many too few", message(0x8180, 0xffff, &[good.clone()])),
+        ("a record too few", message(0x8180, 2, slice::from_ref(&good))),
+        ("many too few", message(0x8180, 0xffff, slice::from_ref(&good))),
         ("data beyond the end", message(0x8180, 1, &[long])),
         ("half a record", message(0x8180, 1, &[good[..8].to_vec()])),
         ("an address of three bytes", message(0x8180, 1, &[record(&[0xc0, 12], 1, &[1, 2, 3])])),

@@ -165,12 +165,14 @@ struct Stage {
     path: PathBuf,
     control: NamesControl,
     tunnel: watch::Sender<TunnelState>,
-    told: Arc<Mutex<Vec<(Vec<SocketAddr>, bool)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
     requests: Mutex<mpsc::Receiver<NamesRequest>>,
     seen: mpsc::Sender<NamesRequest>,
     peer: Arc<Mutex<Option<UnixDatagram>>>,
 }
 
+/// What was said of a report: the host's resolvers, and whether all questions may come.
+type Told = (Vec<SocketAddr>, bool);
 type Script = fn(&NamesRequest) -> Vec<NamesReply>;
 
 impl Stage {

@@ -6,7 +6,6 @@
 
 use std::{
     fs, io,
-    os::fd::BorrowedFd,
     time::{Duration, Instant},
 };
 
@@ -147,15 +146,6 @@ impl Keeper for File {
         let is_there = |at: &Place| fs::symlink_metadata(&at.path).is_ok_and(|found| found.is_file());
         let former = self.at.take().filter(|at| *at != place && is_there(at)).map_or(Ok(()), |at| unset(&at));
         unset(&place).and(former)
-    }
-
-    fn watch(&self) -> Option<BorrowedFd<'_>> {
-        // The list is watched for every backend.
-        None
-    }
-
-    fn changed(&mut self, _: Instant) -> bool {
-        true
     }
 }
 

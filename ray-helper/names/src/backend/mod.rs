@@ -21,11 +21,16 @@ pub trait Keeper: fmt::Debug {
     /// Undoes what was set by this process or one before it. Twice is once.
     fn unset(&mut self) -> Result<(), Failure>;
 
-    /// A descriptor that becomes readable when the host's settings may have changed.
-    fn watch(&self) -> Option<BorrowedFd<'_>>;
+    /// A descriptor that becomes readable when the host's settings may have changed. The list of resolvers is watched
+    /// for every keeper.
+    fn watch(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// Reads what made the descriptor readable. Whether `set` is to be called again.
-    fn changed(&mut self, now: Instant) -> bool;
+    fn changed(&mut self, _now: Instant) -> bool {
+        false
+    }
 
     /// The host's own resolvers, without ours; `None` where the list of resolvers tells them.
     fn upstreams(&mut self) -> Option<Host> {
@@ -115,13 +120,5 @@ impl Keeper for Nobody {
 
     fn unset(&mut self) -> Result<(), Failure> {
         Ok(())
-    }
-
-    fn watch(&self) -> Option<BorrowedFd<'_>> {
-        None
-    }
-
-    fn changed(&mut self, _: Instant) -> bool {
-        false
     }
 }

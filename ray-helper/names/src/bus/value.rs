@@ -74,24 +74,9 @@ impl Value {
         if let Self::U32(number) = self { Some(*number) } else { None }
     }
 
-    /// A signed number of 32 bits.
-    pub fn as_i32(&self) -> Option<i32> {
-        if let Self::I32(number) = self { Some(*number) } else { None }
-    }
-
-    /// A number of 64 bits.
-    pub fn as_u64(&self) -> Option<u64> {
-        if let Self::U64(number) = self { Some(*number) } else { None }
-    }
-
     /// Yes or no.
     pub fn as_bool(&self) -> Option<bool> {
         if let Self::Bool(answer) = self { Some(*answer) } else { None }
-    }
-
-    /// The bytes of an array of bytes.
-    pub fn as_bytes(&self) -> Option<&[u8]> {
-        if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 
     /// The elements of an array or the members of a structure; none of anything else.
@@ -108,26 +93,6 @@ impl Value {
             Self::Entry(entry) if entry.0.as_text() == Some(key) => Some(&entry.1),
             _ => None,
         })
-    }
-
-    /// Puts a value under a string of a dictionary, in the place of one that is there.
-    pub fn put(&mut self, key: &str, value: Self) {
-        let Self::Array(_, items) = self else { return };
-        let found = items.iter_mut().find_map(|item| match item {
-            Self::Entry(entry) if entry.0.as_text() == Some(key) => Some(&mut entry.1),
-            _ => None,
-        });
-        match found {
-            Some(place) => *place = value,
-            None => items.push(Self::entry(key, value)),
-        }
-    }
-
-    /// Removes what a dictionary has under a string.
-    pub fn take(&mut self, key: &str) {
-        if let Self::Array(_, items) = self {
-            items.retain(|item| !matches!(item, Self::Entry(entry) if entry.0.as_text() == Some(key)));
-        }
     }
 
     fn add_signature(&self, out: &mut String) {
@@ -170,15 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dictionary_has_one_value_a_key() {
-        let mut dictionary = Value::Array("{sv}".to_owned(), vec![]);
-        dictionary.put("dns", Value::variant(Value::U32(1)));
-        dictionary.put("dns", Value::variant(Value::U32(2)));
-        dictionary.put("method", Value::variant(Value::text("manual")));
-        assert_eq!(dictionary.items().len(), 2);
-        assert_eq!(dictionary.get("dns").unwrap().inner().as_u32(), Some(2));
-        dictionary.take("dns");
-        assert_eq!(dictionary.get("dns"), None);
+    fn finds_what_a_dictionary_has_under_a_string() {
+        let entries = vec![Value::entry("dns", Value::variant(Value::U32(1))), Value::entry("vpn", Value::Bool(true))];
+        let dictionary = Value::Array("{sv}".to_owned(), entries);
+        assert_eq!(dictionary.get("dns").map(Value::inner), Some(&Value::U32(1)));
+        assert_eq!(dictionary.get("vpn").and_then(Value::as_bool), Some(true));
+        assert_eq!(dictionary.get("domains"), None);
+        assert_eq!(Value::U32(1).get("dns"), None);
         assert_eq!(dictionary.signature(), "a{sv}");
     }
 }

@@ -1,7 +1,6 @@
 //! The one connection: a request in, replies and reports out, and how it ends.
 
 use std::{
-    error::Error,
     fmt, io,
     os::{fd::OwnedFd, unix::net::UnixDatagram},
 };
@@ -30,19 +29,9 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OutOfPhase => f.write_str("a request that is out of its phase"),
-            Self::Malformed(_) => f.write_str("a message that is no request"),
+            Self::Malformed(cause) => write!(f, "a message that is no request ({cause})"),
             Self::Unreadable(cause) => write!(f, "a message that cannot be received ({cause})"),
             Self::RepliesUnread => f.write_str("requests without reading the replies"),
-        }
-    }
-}
-
-impl Error for Violation {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Malformed(cause) => Some(cause),
-            Self::Unreadable(cause) => Some(cause),
-            Self::OutOfPhase | Self::RepliesUnread => None,
         }
     }
 }
