@@ -93,13 +93,13 @@ fn a_host_can_have_the_files_of_another_system_and_writes_none_of_them() {
 #[test]
 fn an_undo_that_cannot_be_run_is_told() {
     let mut config = LabConfig::bare(1);
-    config.node("n1").names = true;
+    config.node("n1").helper = true;
     let lab = Lab::start(config).unwrap();
-    lab.kill("n1", Process::Names, Signal::SIGKILL).unwrap();
-    lab.undo("n1", Process::Names).unwrap();
-    lab.exec("n1", &["sh", "-c", "echo nonsense > /etc/rayfish/names.toml"]).unwrap();
-    let error = lab.undo("n1", Process::Names).unwrap_err();
-    assert!(error.to_string().contains("the undo after the names of n1"), "{error}");
+    lab.kill("n1", Process::Helper, Signal::SIGKILL).unwrap();
+    lab.undo("n1", Process::Helper).unwrap();
+    lab.exec("n1", &["sh", "-c", "echo nonsense > /etc/rayfish/helper.toml"]).unwrap();
+    let error = lab.undo("n1", Process::Helper).unwrap_err();
+    assert!(error.to_string().contains("the undo after the helper of n1"), "{error}");
 }
 
 fn serve(lab: &Lab) -> Exec {
