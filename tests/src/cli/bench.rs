@@ -51,7 +51,7 @@ pub(super) struct BenchArgs {
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(2..=PEERS_MAX))]
     #[arg(conflicts_with_all = ["rounds", "seconds", "quick", "only", "with", "pin", "out"])]
     peers: Option<u16>,
-    /// Instead: how long lookups of names take, and what they take
+    /// Instead: how long lookups take, and what they cost
     #[arg(long, conflicts_with_all = ["peers", "only", "with", "pin", "out"])]
     names: bool,
     /// Where to write [a full run: benches/results]
