@@ -243,7 +243,7 @@ fn v4(lines: &[&str], table: &str, name: &str) -> u64 {
     values.split_whitespace().nth(at).unwrap().parse().unwrap()
 }
 
-/// What the two processes of a node hold.
+/// What a process of a node holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Held {
     pub(crate) rss_kib: u64,
@@ -268,7 +268,7 @@ pub(crate) fn held(lab: &Lab) -> BTreeMap<(String, &'static str), Held> {
             all.insert((node.name.clone(), process.process.name()), held);
         }
     }
-    assert_eq!(all.keys().map(|(_, process)| *process).collect::<BTreeSet<_>>().len(), 2);
+    assert_eq!(all.keys().map(|(_, process)| *process).collect::<BTreeSet<_>>().len(), 3);
     all
 }
 
