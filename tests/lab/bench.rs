@@ -24,7 +24,7 @@ fn a_short_run_measures_raw_and_rayfish_side_by_side() {
     }
     let programs = binaries::directory().unwrap();
     let (programs, directory) = (programs.to_str().unwrap(), out.to_str().unwrap());
-    let settings = ["--rounds", "1", "--seconds", "0.2", "--only", "raw,rayfish"];
+    let settings = ["--rounds", "1", "--seconds", "0.5", "--only", "raw,rayfish"];
     let run = bench(&[&settings[..], &["--programs", programs, "--out", directory, "--json"]].concat());
     let said = String::from_utf8_lossy(&run.stderr);
     assert!([Some(0), Some(TOO_NOISY)].contains(&run.status.code()), "{:?}: {said}", run.status);
