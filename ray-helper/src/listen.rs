@@ -11,6 +11,7 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use nix::{
@@ -27,6 +28,7 @@ use ray_ipc::cred::PeerCred;
 
 use crate::{
     account::Account,
+    log::PeerLog,
     trust::{self, TrustError},
 };
 
@@ -89,14 +91,17 @@ impl Error for ListenError {
     }
 }
 
-/// Who knocked.
+/// The engine, connected.
 #[derive(Debug)]
-pub enum Knock {
-    Engine {
-        socket: UnixDatagram,
-        /// The process that connected; `None` where the kernel does not tell (before Linux 6.5).
-        process: Option<OwnedFd>,
-    },
+pub struct Caller {
+    pub socket: UnixDatagram,
+    /// The process that connected; `None` where the kernel does not tell (before Linux 6.5).
+    pub process: Option<OwnedFd>,
+}
+
+/// Who knocked.
+enum Knock {
+    Engine(Caller),
     /// Somebody else, whose connection is closed already.
     Stranger(PeerCred),
 }
@@ -134,8 +139,22 @@ impl Listener {
         Ok(listener)
     }
 
+    /// Takes one waiting connection, and closes it unless it is the engine's and no other of it `is_served`.
+    pub fn admit(&self, is_served: bool, log: &mut PeerLog, now: Instant) -> Option<Caller> {
+        match self.accept() {
+            Ok(Some(Knock::Engine(caller))) if !is_served => return Some(caller),
+            Ok(Some(Knock::Engine(_))) => log.line(now, format_args!("closed a second connection of the engine")),
+            Ok(Some(Knock::Stranger(cred))) => {
+                log.line(now, format_args!("closed a connection of uid {} (pid {})", cred.uid, cred.pid));
+            }
+            Ok(None) => {}
+            Err(error) => log.line(now, format_args!("accepting a connection: {error}")),
+        }
+        None
+    }
+
     /// Takes one waiting connection; `None` where it went away again.
-    pub fn accept(&self) -> io::Result<Option<Knock>> {
+    fn accept(&self) -> io::Result<Option<Knock>> {
         let connection = match self.socket.accept() {
             // Only converted: a SEQPACKET socket keeps std's datagram semantics, not those of its streams.
             Ok((stream, _)) => UnixDatagram::from(OwnedFd::from(stream)),
@@ -153,7 +172,7 @@ impl Listener {
         // An engine that does not read its replies must not stop the helper.
         connection.set_nonblocking(true)?;
         let process = getsockopt(&connection, PeerPidfd).ok();
-        Ok(Some(Knock::Engine { socket: connection, process }))
+        Ok(Some(Knock::Engine(Caller { socket: connection, process })))
     }
 
     fn hand_to_group(&self) -> io::Result<()> {

@@ -19,7 +19,7 @@ use crate::{
     crash::crash_point,
     gate::{self, Phase},
     limit::{BackOff, Limits},
-    listen::{Knock, Listener},
+    listen::{Caller, Listener},
     log::{self, PeerLog},
     manager::Manager,
     policy::{self, Op, TunSpec},
@@ -133,18 +133,9 @@ impl Server {
 
     fn answer_knock(&mut self, now: Instant) {
         self.limits.connections.take(now);
-        match self.listener.accept() {
-            Ok(None) => {}
-            Ok(Some(Knock::Stranger(cred))) => {
-                self.log.line(now, format_args!("closed a connection of uid {} (pid {})", cred.uid, cred.pid));
-            }
-            Ok(Some(Knock::Engine { .. })) if self.peer.is_some() => {
-                self.log.line(now, format_args!("closed a second connection of the engine"));
-            }
-            Ok(Some(Knock::Engine { socket, process })) => {
-                self.peer = Some(Peer { socket, process, phase: Phase::New, hung_up: false });
-            }
-            Err(error) => self.log.line(now, format_args!("accepting a connection: {error}")),
+        let admitted = self.listener.admit(self.peer.is_some(), &mut self.log, now);
+        if let Some(Caller { socket, process }) = admitted {
+            self.peer = Some(Peer { socket, process, phase: Phase::New, hung_up: false });
         }
     }
 

@@ -13,7 +13,7 @@ use std::{
 use nix::sys::signalfd::SignalFd;
 use ray_helper::{
     limit::{BackOff, Limits},
-    listen::{Knock, Listener},
+    listen::{Caller, Listener},
     log::{self, PeerLog},
     manager::Manager,
     signal::Asked,
@@ -214,19 +214,10 @@ impl Server {
 
     fn answer_knock(&mut self, now: Instant) {
         self.limits.connections.take(now);
-        match self.listener.accept() {
-            Ok(None) => {}
-            Ok(Some(Knock::Stranger(cred))) => {
-                self.log.line(now, format_args!("closed a connection of uid {} (pid {})", cred.uid, cred.pid));
-            }
-            Ok(Some(Knock::Engine { .. })) if self.peer.is_some() => {
-                self.log.line(now, format_args!("closed a second connection of the engine"));
-            }
-            Ok(Some(Knock::Engine { socket, process })) => {
-                self.peer = Some(Peer { socket, process, is_greeted: false, is_told: false });
-                self.told = None;
-            }
-            Err(error) => self.log.line(now, format_args!("accepting a connection: {error}")),
+        let admitted = self.listener.admit(self.peer.is_some(), &mut self.log, now);
+        if let Some(Caller { socket, process }) = admitted {
+            self.peer = Some(Peer { socket, process, is_greeted: false, is_told: false });
+            self.told = None;
         }
     }
 
